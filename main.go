@@ -1,0 +1,13 @@
+// Command hbjournal writes every UDP datagram it receives as one JSON line to a journal file that rotates by itself.
+package main
+
+import (
+	"context"
+	"os"
+
+	"hbjournal/config/cli"
+)
+
+func main() {
+	os.Exit(cli.Run(context.Background(), os.Args[1:], cli.System()))
+}
