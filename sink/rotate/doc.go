@@ -2,4 +2,14 @@
 // renames it to <name>.YYYYMMDD-HHMMSS when the next line would take it past its limit, and removes the oldest backups.
 //
 // It knows files and bytes, and nothing of entries or configuration.
+//
+//	<dir>/<name>                    the live file; the path is never missing, not even during a rotation
+//	<dir>/<name>.20260328-120000    a backup; the stamp is the moment of its rotation, or the next free second
+//	<dir>/.<name>.d/                the state directory: lock, the next live file before its time, torn tails
+//
+// A rotation hard-links the live file to the backup's name, which fails rather than overwrites, and renames a new empty
+// file over the live path. Killed in between, both names are one file; Open finishes the rotation. Nothing is truncated
+// but what this process has just written in part, and nothing is removed whose name does not parse as a backup.
+//
+// One process at a time: Open takes a lock, and a second one gets ErrLocked.
 package rotate

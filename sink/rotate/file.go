@@ -1,0 +1,282 @@
+package rotate
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"sync"
+	"time"
+)
+
+// liveFile is what a File asks of the open journal: the smallest seam at which a test can make a disk fail.
+type liveFile interface {
+	io.WriteCloser
+	Truncate(size int64) error
+	Sync() error
+	Stat() (fs.FileInfo, error)
+}
+
+// File is the live file of a journal with its backups. Its methods are safe for concurrent use, and wait for the disk.
+type File struct {
+	opts Options // immutable once open
+	path string  // immutable once open
+
+	mu        sync.Mutex
+	lock      *os.File
+	live      liveFile
+	id        fs.FileInfo // of live, to tell it from another file at the same path
+	size      int64       // bytes of whole lines in live
+	torn      bool        // live may hold part of a line beyond size
+	dirty     bool        // live has been written since it was last synced
+	retired   []liveFile  // rotated away, not yet synced and closed
+	retireErr error       // of retired files that could not wait for Tidy; for Tidy to report
+	newest    time.Time   // greatest stamp given or seen
+	retry     backoff     // of a rotation that was refused
+	closed    bool
+	stats     Stats
+
+	tidying sync.Mutex // held by Tidy, so that two do not remove the same backup
+}
+
+// maxRetired bounds the descriptors that wait for Tidy: beyond it a rotation waits for the disk.
+const maxRetired = 32
+
+// Write appends lines, which must be whole lines, each with its newline. It rotates between two lines where the next
+// would take the live file past MaxBytes. A rotation that is refused is no failure: the open file goes on.
+//
+// It returns how many bytes are in the file for good, which is a number of whole lines; with an error, the caller can
+// try again with the rest. What was written of a broken line is cut off before anything else is written.
+func (f *File) Write(lines []byte) (n int, err error) {
+	defer f.tidyIfAlone()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return 0, fmt.Errorf("write %s: %w", f.path, os.ErrClosed)
+	}
+	if err := f.settleLocked(); err != nil {
+		return 0, err
+	}
+	for n < len(lines) {
+		written, err := f.appendLocked(f.nextLocked(lines[n:]))
+		n += written
+		if err != nil {
+			f.stats.WriteErrors++
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// nextLocked returns as many of lines as go into the live file now, after a rotation if not even one does.
+func (f *File) nextLocked(lines []byte) []byte {
+	fit := f.fittingLocked(lines)
+	if fit > 0 {
+		return lines[:fit]
+	}
+	if f.size > 0 && f.tryRotateLocked("size") != nil {
+		return lines
+	}
+	if fit = f.fittingLocked(lines); fit > 0 {
+		return lines[:fit]
+	}
+	return lines[:bytes.IndexByte(lines, '\n')+1]
+}
+
+// fittingLocked is the length of the whole lines that the limit leaves room for.
+func (f *File) fittingLocked(lines []byte) int {
+	room := f.opts.MaxBytes - f.size
+	if f.opts.MaxBytes == 0 || int64(len(lines)) <= room {
+		return len(lines)
+	}
+	if room <= 0 {
+		return 0
+	}
+	return bytes.LastIndexByte(lines[:room], '\n') + 1
+}
+
+func (f *File) appendLocked(lines []byte) (int, error) {
+	n, err := f.live.Write(lines)
+	if err == nil && n < len(lines) {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		f.torn = n > 0
+		n = bytes.LastIndexByte(lines[:n], '\n') + 1
+		err = fmt.Errorf("write %s: %w", f.path, err)
+	}
+	f.size += int64(n)
+	f.dirty = f.dirty || n > 0
+	if f.torn {
+		err = errors.Join(err, f.cutLocked())
+	}
+	return n, err
+}
+
+// cutLocked removes what a failed write left beyond the last whole line.
+func (f *File) cutLocked() error {
+	if err := f.live.Truncate(f.size); err != nil {
+		return fmt.Errorf("cut %s back to its last whole line: %w", f.path, err)
+	}
+	f.torn = false
+	return nil
+}
+
+// settleLocked makes the live file fit to be written: the file at the path, with nothing torn at its end.
+func (f *File) settleLocked() error {
+	info, err := os.Lstat(f.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return f.replaceLocked("removed")
+	case err != nil:
+		return fmt.Errorf("check journal: %w", err)
+	case !os.SameFile(info, f.id):
+		return f.replaceLocked("replaced")
+	}
+	if f.torn && info.Size() > f.size {
+		return f.cutLocked()
+	}
+	f.torn = false
+	if info.Size() != f.size {
+		f.stats.ExternalChanges++
+		f.opts.Log.Warn().Str("path", f.path).Int64("expected", f.size).Int64("found", info.Size()).
+			Msg("journal file was changed in size by someone else; going on at its end")
+		f.size = info.Size()
+	}
+	return nil
+}
+
+// replaceLocked opens the path anew after someone took the live file away from it.
+func (f *File) replaceLocked(how string) error {
+	if err := f.reopenLocked(); err != nil {
+		return err
+	}
+	f.stats.ExternalChanges++
+	f.opts.Log.Warn().Str("path", f.path).Msg("journal file was " + how + " by someone else; going on in a new one")
+	return nil
+}
+
+// Check looks whether the file at the path is still the one that is open, and opens it anew if not. Write does the
+// same; Check is for the times when nothing is written.
+func (f *File) Check() error {
+	defer f.tidyIfAlone()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil
+	}
+	return f.settleLocked()
+}
+
+// Reopen closes the live file and opens the path anew, making the file if it is gone: what to do after it was renamed.
+func (f *File) Reopen() error {
+	defer f.tidyIfAlone()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return fmt.Errorf("reopen %s: %w", f.path, os.ErrClosed)
+	}
+	if f.torn {
+		if err := f.cutLocked(); err != nil {
+			return err
+		}
+	}
+	return f.reopenLocked()
+}
+
+func (f *File) reopenLocked() error {
+	if err := f.prepareLocked(); err != nil {
+		return err
+	}
+	live, info, err := openLive(f.opts)
+	if err != nil {
+		return err
+	}
+	f.retireLocked(live, info)
+	return nil
+}
+
+// retireLocked makes live the live file; the old one waits for Tidy to sync and close it.
+func (f *File) retireLocked(live liveFile, info fs.FileInfo) {
+	f.retired = append(f.retired, f.live)
+	f.live, f.id, f.size, f.torn, f.dirty = live, info, info.Size(), false, false
+	if f.opts.OnRotate != nil {
+		f.opts.OnRotate()
+	}
+	if len(f.retired) > maxRetired {
+		f.retireErr = errors.Join(f.retireErr, f.closeAll(f.retired))
+		f.retired = nil
+	}
+}
+
+// tidyIfAlone tidies up after a call that rotated, if nobody else was asked to.
+func (f *File) tidyIfAlone() {
+	if f.opts.OnRotate != nil {
+		return
+	}
+	f.mu.Lock()
+	untidy := len(f.retired) > 0
+	f.mu.Unlock()
+	if untidy {
+		f.Tidy()
+	}
+}
+
+// Sync flushes what was written before the call to the disk. Writes go on meanwhile.
+func (f *File) Sync() error {
+	f.mu.Lock()
+	live, dirty := f.live, f.dirty
+	f.dirty = false
+	f.mu.Unlock()
+	if !dirty {
+		return nil
+	}
+	// The file may be rotated away and closed meanwhile; then it has been synced as well.
+	if err := live.Sync(); err != nil && !errors.Is(err, os.ErrClosed) {
+		return fmt.Errorf("sync %s: %w", f.path, err)
+	}
+	return nil
+}
+
+// Close syncs and closes the file, tidies up and frees the lock. Only the first call does anything.
+func (f *File) Close() error {
+	f.mu.Lock()
+	if f.closed {
+		f.mu.Unlock()
+		return nil
+	}
+	f.closed = true
+	var cut error
+	if f.torn {
+		cut = f.cutLocked()
+	}
+	f.retired = append(f.retired, f.live)
+	f.mu.Unlock()
+	return errors.Join(cut, f.tidy(), f.lock.Close())
+}
+
+// Stats are the figures of a File.
+type Stats struct {
+	Bytes           int64             // size of the live file
+	Rotations       map[string]uint64 // by reason
+	RotateErr       error             // why rotations are refused at present; nil: they are not
+	TidyErr         error             // what the last Tidy could not do
+	Backups         int               // kept, as of the last Tidy
+	Removed         uint64            // backups removed
+	ExternalChanges uint64            // times the live file was replaced, removed or changed in size by someone else
+	WriteErrors     uint64
+}
+
+// Stats returns the figures at this moment.
+func (f *File) Stats() Stats {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.stats
+	s.Bytes = f.size
+	s.Rotations = maps.Clone(f.stats.Rotations)
+	s.RotateErr = f.retry.cause
+	return s
+}

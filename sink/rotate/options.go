@@ -1,0 +1,73 @@
+package rotate
+
+import (
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Options say where the live file is and when it rotates. Dir and Name are required; every other zero value is the
+// default given with its field.
+type Options struct {
+	Dir  string // made if missing
+	Name string // file name of the live file, and the start of every backup's
+
+	MaxBytes   int64 // size that the live file never passes, but for a single longer line; 0: no limit
+	MaxBackups int   // backups kept; 0: all
+
+	FileMode fs.FileMode // of every file that is made or opened, whatever the umask; 0: 0640
+	DirMode  fs.FileMode // of directories that are made; 0: 0750
+
+	Location *time.Location // zone of the stamps in backup names; nil: UTC
+
+	// NoSync leaves flushing to the kernel: a retired file is closed without fsync.
+	NoSync bool
+
+	// Whole reports whether a last line found without its newline is nevertheless complete, so that Open gives it
+	// one; any other is moved aside. nil: every one is taken for torn.
+	Whole func(line []byte) bool
+
+	// OnRotate is called after each rotation, with the File locked: it must not block or call the File. It is meant to
+	// wake the goroutine that calls Tidy. nil: the rotation itself tidies up.
+	OnRotate func()
+
+	Now func() time.Time // nil: time.Now
+	Log zerolog.Logger   // rotations, removals, and changes from outside; zero value: silent
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Name == "" || o.Name != filepath.Base(o.Name) || strings.HasPrefix(o.Name, ".") {
+		return o, fmt.Errorf("open journal: file name %q must be a plain name that does not start with a dot", o.Name)
+	}
+	if o.MaxBytes < 0 || o.MaxBackups < 0 {
+		return o, fmt.Errorf("open journal: limits must not be negative (MaxBytes %d, MaxBackups %d)", o.MaxBytes, o.MaxBackups)
+	}
+	if o.FileMode == 0 {
+		o.FileMode = 0o640
+	}
+	if o.DirMode == 0 {
+		o.DirMode = 0o750
+	}
+	if o.Location == nil {
+		o.Location = time.UTC
+	}
+	if o.Whole == nil {
+		o.Whole = func([]byte) bool { return false }
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o, nil
+}
+
+func (o Options) path() string { return filepath.Join(o.Dir, o.Name) }
+
+func (o Options) stateDir() string { return StateDir(o.Dir, o.Name) }
+
+// StateDir is where everything lies that belongs to the journal name in dir and is not entries. It starts with a dot,
+// so that `cat messages.journal*` never meets it.
+func StateDir(dir, name string) string { return filepath.Join(dir, "."+name+".d") }

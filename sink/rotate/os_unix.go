@@ -1,0 +1,39 @@
+//go:build unix
+
+package rotate
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// openNoFollow keeps a symbolic link planted at the path from leading us elsewhere, and a FIFO from blocking us.
+const openNoFollow = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+
+// lockFile returns ErrLocked if another process holds the lock.
+func lockFile(f *os.File) error {
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return ErrLocked
+	}
+	return err
+}
+
+// links is the number of names that the file has.
+func links(info fs.FileInfo) uint64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(st.Nlink)
+	}
+	return 1
+}
+
+// syncDirectory makes renames within dir safe from a power cut.
+func syncDirectory(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,169 @@
+// Package sink is the write side of the journal. Callers hand it lines; one goroutine writes them to the file.
+//
+//	Append, LogMessage ─copy─> queue of chunks (bounded in bytes; full = counted, and noted as a gap)
+//	                               │ writer goroutine: one write a chunk, retried for ever
+//	                           rotate.File ── keeper goroutine: fsync, checks of the path
+//	                                       └─ tidier goroutine: what follows a rotation
+//
+// Nobody who appends waits for the disk. Once in the queue, a line reaches the file in order and once, or Close says
+// how many did not. After kill -9, what was queued is gone (it waits a few milliseconds at most while the disk takes
+// writes); after a power cut, so is what was written since the last fsync.
+package sink
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"hbjournal/sink/journal"
+	"hbjournal/sink/rotate"
+)
+
+// ErrFull is returned for lines that were dropped because the queue had no room for them.
+var ErrFull = errors.New("journal buffer is full")
+
+// ErrNotObject is wrapped by the errors of LogMessage about messages that are not one JSON object.
+var ErrNotObject = errors.New("message is not a JSON object")
+
+// Journal is an open journal. Its methods are safe for concurrent use.
+type Journal struct {
+	opts   Options
+	file   *rotate.File
+	queue  *queue
+	health *health
+
+	rotated  chan struct{} // wakes the tidier
+	closing  chan struct{} // closed by Close
+	deadline chan struct{} // closed when Close has waited long enough
+	closed   sync.Once
+	closeErr error
+	writer   sync.WaitGroup
+	helpers  sync.WaitGroup // keeper and tidier
+
+	// The rest is guarded by queue.mu, so that the figures add up whenever someone looks.
+	losses    losses
+	encoder   *journal.Encoder
+	scratch   []byte
+	written   written
+	lastWrite time.Time
+}
+
+// Open opens the journal that o describes, and starts writing what is appended to it. The caller must Close it.
+func Open(o Options) (*Journal, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	j := &Journal{
+		opts:     o,
+		queue:    newQueue(o.BufferBytes),
+		health:   newHealth(o.Now, o.Log),
+		rotated:  make(chan struct{}, 1),
+		closing:  make(chan struct{}),
+		deadline: make(chan struct{}),
+		losses:   losses{total: map[string]uint64{"queue": 0, "shutdown": 0}},
+		encoder:  journal.NewEncoder(o.Location),
+	}
+	j.file, err = rotate.Open(o.rotate(j.wakeTidier))
+	if err != nil {
+		return nil, err
+	}
+	j.writer.Go(j.write)
+	j.helpers.Go(j.keep)
+	j.helpers.Go(j.tidy)
+	return j, nil
+}
+
+// Append takes lines, which are whole and hold this many entries. It copies them and does not wait. If they do not fit
+// it drops them all, counts them, and returns ErrFull; the next lines that fit come after a note about the gap.
+func (j *Journal) Append(lines []byte, entries int) error {
+	q := j.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return fmt.Errorf("append to journal: %w", os.ErrClosed)
+	}
+	j.noteLossesLocked()
+	if q.putLocked(lines, entries, false) {
+		return nil
+	}
+	j.losses.add("queue", uint64(entries), j.opts.Now(), j.opts.Now())
+	return ErrFull
+}
+
+// LogMessage journals one message: a JSON object, which arrived from this address at this time. It does not wait for
+// the disk. Its errors wrap ErrNotObject, ErrFull or os.ErrClosed.
+func (j *Journal) LogMessage(msg []byte, from netip.AddrPort, at time.Time) error {
+	compact, err := journal.Compact(nil, bytes.ToValidUTF8(msg, []byte("\uFFFD")))
+	if err != nil {
+		return fmt.Errorf("log message: %w: %w", ErrNotObject, err)
+	}
+	if compact[0] != '{' {
+		return fmt.Errorf("log message: %w: it starts with %q", ErrNotObject, compact[0])
+	}
+	line := journal.NewEncoder(j.opts.Location).AppendLine(nil, at, from, compact)
+	return j.Append(line, 1)
+}
+
+// NoteLoss counts entries that were lost before they could be appended, between first and last, and notes it in the
+// journal. The reason is a word of the caller's, such as "kernel".
+func (j *Journal) NoteLoss(reason string, lost uint64, first, last time.Time) {
+	j.queue.mu.Lock()
+	defer j.queue.mu.Unlock()
+	j.losses.add(reason, lost, first, last)
+	j.noteLossesLocked()
+}
+
+// noteLossesLocked appends a note for each loss that is pending, as long as there is room and the last note is not
+// too recent. queue.mu must be held.
+func (j *Journal) noteLossesLocked() {
+	if len(j.losses.pending) == 0 || !j.losses.due(j.opts.Now()) {
+		return
+	}
+	for len(j.losses.pending) > 0 {
+		message := j.losses.pending[0].appendMessage(nil)
+		j.scratch = j.encoder.AppendLine(j.scratch[:0], j.opts.Now(), j.opts.Source, message)
+		if !j.queue.putLocked(j.scratch, 1, true) {
+			return
+		}
+		j.losses.noted(j.opts.Now())
+	}
+}
+
+// Rotate makes the live file a backup now, as SIGUSR1 does.
+func (j *Journal) Rotate() error { return j.file.Rotate("request") }
+
+// Reopen closes the live file and opens its path anew, as SIGHUP does.
+func (j *Journal) Reopen() error { return j.file.Reopen() }
+
+// Degraded returns why entries do not reach the disk as they should; nil: they do.
+func (j *Journal) Degraded() error { return j.health.err() }
+
+// Close writes what was accepted, syncs it, and closes the journal. On a disk that refuses it keeps trying for
+// CloseTimeout; then it returns an error that says how many entries were lost. Only the first call does anything.
+func (j *Journal) Close() error {
+	j.closed.Do(func() { j.closeErr = j.close() })
+	return j.closeErr
+}
+
+func (j *Journal) close() error {
+	j.queue.mu.Lock()
+	j.losses.lastNote = time.Time{}
+	j.noteLossesLocked()
+	j.queue.mu.Unlock()
+	j.queue.close()
+	close(j.closing)
+	timer := time.AfterFunc(j.opts.CloseTimeout, func() { close(j.deadline) })
+	j.writer.Wait()
+	timer.Stop()
+	j.helpers.Wait()
+	var lost error
+	if n := j.Stats().Dropped["shutdown"]; n > 0 {
+		lost = fmt.Errorf("close journal: %d entries could not be written within %v: %w", n, j.opts.CloseTimeout, j.Degraded())
+	}
+	return errors.Join(lost, j.file.Close())
+}

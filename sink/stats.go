@@ -1,0 +1,91 @@
+package sink
+
+import (
+	"maps"
+	"time"
+)
+
+// written counts what has reached the file.
+type written struct {
+	entries uint64 // that were appended
+	notes   uint64 // of the journal's own
+	bytes   uint64
+}
+
+func (w *written) add(c *chunk, n, entries int) {
+	w.bytes += uint64(n)
+	if c.note {
+		w.notes += uint64(entries)
+	} else {
+		w.entries += uint64(entries)
+	}
+}
+
+// Stats are the figures of a Journal since it was opened, taken at one moment.
+type Stats struct {
+	CurrentSize       int64 `json:"current_size"`       // bytes in the live file
+	RotationThreshold int64 `json:"rotation_threshold"` // Options.MaxBytes
+
+	Entries uint64 `json:"entries"` // written to the file
+	Notes   uint64 `json:"notes"`   // entries of the journal's own, such as those about gaps; not in Entries
+	Bytes   uint64 `json:"bytes"`   // written to the file, in Entries and Notes
+
+	Queued      uint64 `json:"queued"` // entries accepted and not yet written
+	QueuedBytes int64  `json:"queued_bytes"`
+
+	// Dropped are the entries that never reach the file, by reason: "queue" (the buffer was full), "shutdown" (Close
+	// gave up), and what NoteLoss was told.
+	Dropped map[string]uint64 `json:"dropped"`
+
+	Backups         int               `json:"backups"`
+	Rotations       map[string]uint64 `json:"rotations"` // by reason
+	Removed         uint64            `json:"removed"`   // backups pruned
+	ExternalChanges uint64            `json:"external_changes"`
+	WriteErrors     uint64            `json:"write_errors"`
+	LastWrite       time.Time         `json:"last_write,omitzero"`
+	Degraded        string            `json:"degraded,omitempty"`       // why; "": it is not
+	RotationError   string            `json:"rotation_error,omitempty"` // why rotations are refused
+	CleanUpError    string            `json:"clean_up_error,omitempty"`
+}
+
+// Stats returns the figures at this moment.
+func (j *Journal) Stats() Stats {
+	file := j.file.Stats()
+	s := Stats{
+		CurrentSize:       file.Bytes,
+		RotationThreshold: j.opts.MaxBytes,
+		Backups:           file.Backups,
+		Rotations:         file.Rotations,
+		Removed:           file.Removed,
+		ExternalChanges:   file.ExternalChanges,
+		WriteErrors:       file.WriteErrors,
+		Degraded:          text(j.Degraded()),
+		RotationError:     text(file.RotateErr),
+		CleanUpError:      text(file.TidyErr),
+	}
+	j.queue.mu.Lock()
+	defer j.queue.mu.Unlock()
+	s.Entries, s.Notes, s.Bytes = j.written.entries, j.written.notes, j.written.bytes
+	s.Queued, s.QueuedBytes = j.queue.entries, j.queue.bytes
+	s.Dropped = maps.Clone(j.losses.total)
+	s.LastWrite = j.lastWrite
+	return s
+}
+
+// lost is how many entries have been lost so far, for whatever reason.
+func (j *Journal) lost() uint64 {
+	j.queue.mu.Lock()
+	defer j.queue.mu.Unlock()
+	var n uint64
+	for _, lost := range j.losses.total {
+		n += lost
+	}
+	return n
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}

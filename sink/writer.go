@@ -1,0 +1,155 @@
+package sink
+
+import (
+	"bytes"
+	"time"
+)
+
+// Pauses between tries of a write that fails: doubled from the first to the last.
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 5 * time.Second
+)
+
+// write is the writer goroutine: it alone writes to the file. It ends when the queue is closed and empty.
+func (j *Journal) write() {
+	for {
+		c := j.queue.take()
+		if c == nil {
+			select {
+			case <-j.queue.wake:
+				continue
+			case <-j.closing:
+			}
+			if c = j.queue.take(); c == nil {
+				return
+			}
+		}
+		j.writeChunk(c)
+		j.queue.release(c)
+	}
+}
+
+// writeChunk writes c, trying again until it is written or Close has waited long enough.
+func (j *Journal) writeChunk(c *chunk) {
+	rest := c.lines
+	pause := firstPause
+	for {
+		n, err := j.file.Write(rest)
+		j.settle(c, rest[:n])
+		rest = rest[n:]
+		j.health.set("write", err)
+		if err == nil {
+			break
+		}
+		if n > 0 {
+			pause = firstPause
+		}
+		if !j.sleep(pause) {
+			j.abandon(c, rest)
+			return
+		}
+		pause = min(2*pause, lastPause)
+	}
+	if j.opts.Fsync == FsyncAlways {
+		j.sync()
+	}
+}
+
+// settle counts lines of c as written.
+func (j *Journal) settle(c *chunk, lines []byte) {
+	if len(lines) == 0 {
+		return
+	}
+	entries := c.entries
+	if len(lines) < len(c.lines) {
+		entries = bytes.Count(lines, []byte{'\n'})
+	}
+	j.queue.mu.Lock()
+	defer j.queue.mu.Unlock()
+	j.queue.settleLocked(c, len(lines), entries)
+	j.written.add(c, len(lines), entries)
+	j.lastWrite = j.opts.Now()
+}
+
+// abandon counts lines of c as lost in shutting down.
+func (j *Journal) abandon(c *chunk, lines []byte) {
+	entries := bytes.Count(lines, []byte{'\n'})
+	j.queue.mu.Lock()
+	defer j.queue.mu.Unlock()
+	j.queue.settleLocked(c, len(lines), entries)
+	if !c.note {
+		j.losses.total["shutdown"] += uint64(entries)
+	}
+}
+
+// sleep waits for the pause, and reports whether to try again. When the journal closes, it is only until the deadline.
+func (j *Journal) sleep(pause time.Duration) bool {
+	select {
+	case <-j.closing:
+		pause = firstPause
+	default:
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	closing := j.closing
+	if pause == firstPause {
+		closing = nil // A pause so short is not worth cutting short.
+	}
+	select {
+	case <-j.deadline:
+		return false
+	case <-closing:
+		return true
+	case <-timer.C:
+		return true
+	}
+}
+
+// keep is the keeper goroutine: it syncs the file, looks after its path, and brings up what is due in quiet times.
+func (j *Journal) keep() {
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	var flush <-chan time.Time
+	if j.opts.Fsync > 0 {
+		ticker := time.NewTicker(j.opts.Fsync)
+		defer ticker.Stop()
+		flush = ticker.C
+	}
+	for {
+		select {
+		case <-j.closing:
+			return
+		case <-flush:
+			j.sync()
+		case <-second.C:
+			j.health.set("path", j.file.Check())
+			j.health.remind(j.lost())
+			j.queue.mu.Lock()
+			j.noteLossesLocked()
+			j.queue.mu.Unlock()
+		}
+	}
+}
+
+func (j *Journal) sync() { j.health.set("fsync", j.file.Sync()) }
+
+// tidy is the tidier goroutine.
+func (j *Journal) tidy() {
+	for {
+		select {
+		case <-j.rotated:
+			j.file.Tidy()
+		case <-j.closing:
+			return
+		}
+	}
+}
+
+// wakeTidier is called with the file locked, and so does not wait.
+func (j *Journal) wakeTidier() {
+	select {
+	case j.rotated <- struct{}{}:
+	default:
+	}
+}
