@@ -1,0 +1,224 @@
+package ingest
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
+
+	"hbjournal/sink/journal"
+)
+
+// ErrTooLarge is wrapped by the reasons of messages that are, or inflate to, more than MaxMessageBytes.
+var ErrTooLarge = errors.New("larger than max_message_size")
+
+// keptScratch is the largest scratch buffer that is kept for the next datagram.
+const keptScratch = 64 << 10
+
+// Decoder turns datagrams into messages: JSON objects without white space between their tokens. It is for one
+// goroutine, and takes time and memory in proportion to the datagram, or to MaxMessageBytes if that is compressed.
+type Decoder struct {
+	MaxMessageBytes int // after inflating; 0: 1 MiB
+
+	compact  []byte // scratch of Compact
+	repaired []byte // scratch of the UTF-8 repair
+	wrapped  []byte // scratch of the wrappings
+	inflated bytes.Buffer
+	limited  io.LimitedReader
+	source   bytes.Reader
+	zlib     io.ReadCloser
+	gzip     *gzip.Reader
+}
+
+// Message is what became of a datagram.
+type Message struct {
+	JSON     []byte // a JSON object on one line; valid until the next Decode
+	Invalid  error  // why the datagram is no JSON object, and so was wrapped into one; nil: it is one
+	Repaired bool   // bytes that were not UTF-8 have been replaced by U+FFFD
+}
+
+// Decode never fails: what is not a JSON object is wrapped into one.
+//
+//	an array or scalar    {"_value": ...}
+//	other text            {"_raw": "...", "_error": "..."}
+//	other bytes           {"_raw_base64": "...", "_error": "..."}
+func (d *Decoder) Decode(datagram []byte) Message {
+	text, err := d.inflate(datagram)
+	switch {
+	case errors.Is(err, ErrTooLarge):
+		return d.wrapBytes(datagram, err)
+	case err != nil:
+		// Few bytes of text look like a compressed header too. What they turn out to be is said of the plain bytes.
+		if m := d.decodeText(datagram); m.Invalid == nil {
+			return m
+		}
+		return d.wrapBytes(datagram, err)
+	}
+	return d.decodeText(text)
+}
+
+func (d *Decoder) decodeText(text []byte) Message {
+	d.compact = kept(d.compact)
+	repaired := false
+	source := text
+	if !utf8.Valid(text) {
+		d.repaired = appendRepaired(kept(d.repaired), text)
+		source, repaired = d.repaired, true
+	}
+	value, err := journal.Compact(d.compact, source)
+	switch {
+	case err != nil:
+		return d.wrapBytes(text, err)
+	case value[0] != '{':
+		m := d.wrapValue(value)
+		m.Repaired = repaired
+		return m
+	}
+	return Message{JSON: value, Repaired: repaired}
+}
+
+// kept empties a scratch buffer for its next use, or lets go of it if one big message made it grow.
+func kept(scratch []byte) []byte {
+	if cap(scratch) > keptScratch {
+		return nil
+	}
+	return scratch[:0]
+}
+
+// appendRepaired appends text with U+FFFD for each byte that is not UTF-8.
+func appendRepaired(dst, text []byte) []byte {
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		dst = utf8.AppendRune(dst, r)
+		text = text[n:]
+	}
+	return dst
+}
+
+// inflate returns the datagram itself if it does not look compressed. The result is valid until the next call.
+func (d *Decoder) inflate(datagram []byte) ([]byte, error) {
+	limit := d.MaxMessageBytes
+	if limit == 0 {
+		limit = 1 << 20
+	}
+	var stream io.Reader
+	var err error
+	d.source.Reset(datagram)
+	switch {
+	case isZlib(datagram):
+		stream, err = d.openZlib()
+	case isGzip(datagram):
+		stream, err = d.openGzip()
+	case len(datagram) > limit:
+		return nil, tooLarge(limit)
+	default:
+		return datagram, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("inflate: %w", err)
+	}
+	return d.readAll(stream, limit)
+}
+
+// isZlib: RFC 1950, section 2.2.
+func isZlib(b []byte) bool {
+	return len(b) >= 2 && b[0]&0x0f == 8 && (int(b[0])<<8+int(b[1]))%31 == 0
+}
+
+// isGzip: RFC 1952, section 2.3.1.
+func isGzip(b []byte) bool { return len(b) >= 2 && b[0] == 0x1f && b[1] == 0x8b }
+
+func (d *Decoder) openZlib() (io.Reader, error) {
+	if d.zlib == nil {
+		stream, err := zlib.NewReader(&d.source)
+		if err == nil {
+			d.zlib = stream
+		}
+		return stream, err
+	}
+	return d.zlib, d.zlib.(zlib.Resetter).Reset(&d.source, nil)
+}
+
+func (d *Decoder) openGzip() (io.Reader, error) {
+	if d.gzip == nil {
+		d.gzip = new(gzip.Reader)
+	}
+	return d.gzip, d.gzip.Reset(&d.source)
+}
+
+// readAll reads one compressed stream to its end, checksum included, but no further than a byte past the limit.
+func (d *Decoder) readAll(stream io.Reader, limit int) ([]byte, error) {
+	if d.inflated.Cap() > keptScratch {
+		d.inflated = bytes.Buffer{}
+	}
+	d.inflated.Reset()
+	d.limited = io.LimitedReader{R: stream, N: int64(limit) + 1}
+	n, err := d.inflated.ReadFrom(&d.limited)
+	switch {
+	case n > int64(limit):
+		return nil, tooLarge(limit)
+	case err != nil:
+		return nil, fmt.Errorf("inflate: %w", err)
+	case d.source.Len() > 0:
+		return nil, fmt.Errorf("inflate: %d bytes after the end of the compressed data", d.source.Len())
+	}
+	return d.inflated.Bytes(), nil
+}
+
+func tooLarge(limit int) error { return fmt.Errorf("%w=%d", ErrTooLarge, limit) }
+
+// wrapValue makes an object of a JSON array or scalar.
+func (d *Decoder) wrapValue(value []byte) Message {
+	d.wrapped = append(kept(d.wrapped), `{"_value":`...)
+	d.wrapped = append(d.wrapped, value...)
+	d.wrapped = append(d.wrapped, '}')
+	return Message{JSON: d.wrapped, Invalid: errors.New("not a JSON object")}
+}
+
+// wrapBytes makes an object of bytes that are no JSON, so that they can be had back exactly as they came.
+func (d *Decoder) wrapBytes(b []byte, why error) Message {
+	if len(b) == 0 {
+		why = errors.New("empty datagram")
+	}
+	w := kept(d.wrapped)
+	if utf8.Valid(b) {
+		w = append(w, `{"_raw":`...)
+		w = appendString(w, b)
+	} else {
+		w = append(w, `{"_raw_base64":"`...)
+		w = base64.StdEncoding.AppendEncode(w, b)
+		w = append(w, '"')
+	}
+	w = append(w, `,"_error":`...)
+	w = appendString(w, []byte(why.Error()))
+	d.wrapped = append(w, '}')
+	return Message{JSON: d.wrapped, Invalid: why}
+}
+
+// appendString appends valid UTF-8 as a JSON string that decodes to exactly these bytes.
+func appendString(dst, text []byte) []byte {
+	const hex = "0123456789abcdef"
+	dst = append(dst, '"')
+	for _, b := range text {
+		switch {
+		case b == '"' || b == '\\':
+			dst = append(dst, '\\', b)
+		case b == '\n':
+			dst = append(dst, '\\', 'n')
+		case b == '\r':
+			dst = append(dst, '\\', 'r')
+		case b == '\t':
+			dst = append(dst, '\\', 't')
+		case b < ' ' || b == 0x7f:
+			dst = append(dst, '\\', 'u', '0', '0', hex[b>>4], hex[b&15])
+		default:
+			dst = append(dst, b)
+		}
+	}
+	return append(dst, '"')
+}

@@ -1,0 +1,34 @@
+package ingest
+
+// Ledger says what became of every datagram that was received. It always adds up:
+//
+//	Received = Accepted + Invalid + Filtered + Duplicate + Limited + the sum of Dropped
+//
+// Kernel stands beside it: those datagrams were lost before they could be received.
+type Ledger struct {
+	Received      uint64            `json:"received"`
+	ReceivedBytes uint64            `json:"received_bytes"`
+	Accepted      uint64            `json:"accepted"` // handed to the journal
+	Invalid       uint64            `json:"invalid"`  // not JSON objects, and journal_invalid is drop
+	Dropped       map[string]uint64 `json:"dropped"`  // not taken by the journal, by reason
+	Kernel        uint64            `json:"kernel"`   // lost in the sockets' receive buffers
+
+	Wrapped  uint64 `json:"wrapped"`  // of Accepted and Dropped: were not JSON objects, and are kept as _value, _raw or _raw_base64
+	Repaired uint64 `json:"repaired"` // of Accepted and Dropped: held bytes that are not UTF-8
+}
+
+func (l *Ledger) add(other Ledger) {
+	l.Received += other.Received
+	l.ReceivedBytes += other.ReceivedBytes
+	l.Accepted += other.Accepted
+	l.Invalid += other.Invalid
+	l.Kernel += other.Kernel
+	l.Wrapped += other.Wrapped
+	l.Repaired += other.Repaired
+	if l.Dropped == nil {
+		l.Dropped = make(map[string]uint64)
+	}
+	for reason, n := range other.Dropped {
+		l.Dropped[reason] += n
+	}
+}

@@ -1,0 +1,142 @@
+// Package ingest is the receiving side: it turns UDP datagrams into journal lines.
+//
+//	socket ─recvmmsg─> reader goroutine: decode → line → batch of whole lines ─> Appender
+//
+// Each socket has one reader goroutine, and the reader never touches the disk: an Appender takes or refuses a batch at
+// once. What happens to each datagram is counted in the Ledger, losses in the kernel included.
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Options of a Listener. Addrs is required; every other zero value is the default given with its field.
+type Options struct {
+	Addrs       []string // host:port; an empty host is every address, IPv4 and IPv6; port 0 is any free one
+	BufferBytes int      // receive buffer asked of the kernel for each socket; 0: 4 MiB
+
+	MaxMessageBytes int            // of a message after inflating; what is larger is kept undecoded; 0: 1 MiB
+	DropInvalid     bool           // drop and count what is no JSON object, instead of wrapping it
+	Location        *time.Location // of the datetime field; nil: UTC
+
+	DrainTimeout time.Duration // for reading what waits in the sockets when Serve is told to stop; 0: 5 s
+
+	Now func() time.Time // nil: time.Now
+	Log zerolog.Logger   // sockets, kernel losses; at debug level each datagram's source; zero value: silent
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if len(o.Addrs) == 0 {
+		return o, errors.New("listen: no address given")
+	}
+	if o.BufferBytes < 0 || o.MaxMessageBytes < 0 || o.DrainTimeout < 0 {
+		return o, fmt.Errorf("listen: BufferBytes %d, MaxMessageBytes %d and DrainTimeout %v must not be negative",
+			o.BufferBytes, o.MaxMessageBytes, o.DrainTimeout)
+	}
+	if o.BufferBytes == 0 {
+		o.BufferBytes = 4 << 20
+	}
+	if o.DrainTimeout == 0 {
+		o.DrainTimeout = 5 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o, nil
+}
+
+// Listener receives on one or more UDP sockets.
+type Listener struct {
+	opts    Options
+	readers []*reader
+}
+
+// Listen binds all the addresses, or none. Datagrams wait in the sockets' buffers until Serve reads them.
+func Listen(o Options) (*Listener, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	l := &Listener{opts: o}
+	for _, addr := range o.Addrs {
+		s, err := listen(addr, o.BufferBytes)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("listen on %s: %w", addr, err), l.Close())
+		}
+		l.readers = append(l.readers, newReader(s, o))
+		logSocket(o.Log, s, o.BufferBytes)
+	}
+	return l, nil
+}
+
+// logSocket says where we listen, and what to do if the kernel granted less buffer than was asked for.
+func logSocket(log zerolog.Logger, s *socket, asked int) {
+	granted := s.granted
+	if granted >= asked {
+		log.Info().Stringer("addr", s.addr).Int("buffer", granted).Msg("listening for journal messages")
+		return
+	}
+	log.Warn().Stringer("addr", s.addr).Int("buffer", granted).Int("asked", asked).
+		Str("hint", fmt.Sprintf("sysctl -w net.core.rmem_max=%d", asked)).
+		Msg("listening for journal messages, with a smaller receive buffer than listen_buffer: bursts may be lost")
+}
+
+// Addrs are the addresses that the sockets are bound to, in the order of Options.Addrs.
+func (l *Listener) Addrs() []netip.AddrPort {
+	addrs := make([]netip.AddrPort, len(l.readers))
+	for i, r := range l.readers {
+		addrs[i] = r.socket.addr
+	}
+	return addrs
+}
+
+// Serve receives until ctx is done; then it reads what still waits in the sockets and returns. It is called once.
+func (l *Listener) Serve(ctx context.Context, to Appender) {
+	var wg sync.WaitGroup
+	for _, r := range l.readers {
+		wg.Go(func() { r.run(ctx, to) })
+	}
+	wg.Wait()
+}
+
+// Ledger sums up what became of the datagrams, at this moment.
+func (l *Listener) Ledger() Ledger {
+	var sum Ledger
+	for _, r := range l.readers {
+		sum.add(r.pipeline.snapshot())
+	}
+	return sum
+}
+
+// Close closes the sockets. It is for after Serve, or instead of it.
+func (l *Listener) Close() error {
+	var errs []error
+	for _, r := range l.readers {
+		errs = append(errs, r.socket.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// bind opens a UDP socket whose buffer is set before the first datagram can come in.
+func bind(addr string, control func(fd uintptr) error) (*net.UDPConn, error) {
+	config := net.ListenConfig{Control: func(_, _ string, raw rawConn) error {
+		var err error
+		if e := raw.Control(func(fd uintptr) { err = control(fd) }); e != nil {
+			return e
+		}
+		return err
+	}}
+	conn, err := config.ListenPacket(context.Background(), "udp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.UDPConn), nil
+}

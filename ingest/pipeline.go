@@ -1,0 +1,111 @@
+package ingest
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"hbjournal/sink/journal"
+)
+
+// Appender is where lines go. Neither method may wait for the disk.
+type Appender interface {
+	// Append takes lines that are whole and hold this many entries, and does not keep them. All or none are taken; an
+	// error says why none was.
+	Append(lines []byte, entries int) error
+	// NoteLoss tells of datagrams that were lost before they could be received.
+	NoteLoss(reason string, lost uint64, first, last time.Time)
+}
+
+// flushBytes is how many bytes of lines a pipeline gathers before it hands them over within a batch of datagrams.
+const flushBytes = 128 << 10
+
+// pipeline makes lines of the datagrams of one socket, and hands them to an Appender batch by batch. All its work is
+// done on the goroutine that calls it; the lock is for those who look at the ledger.
+type pipeline struct {
+	to          Appender // set before the first batch
+	dropInvalid bool
+	decoder     Decoder
+	encoder     *journal.Encoder
+
+	mu      sync.Mutex
+	ledger  Ledger
+	lines   []byte
+	entries int
+}
+
+func newPipeline(o Options) *pipeline {
+	return &pipeline{
+		dropInvalid: o.DropInvalid,
+		decoder:     Decoder{MaxMessageBytes: o.MaxMessageBytes},
+		encoder:     journal.NewEncoder(o.Location),
+		ledger:      Ledger{Dropped: map[string]uint64{"queue": 0}},
+	}
+}
+
+// begin starts a batch. Until end, the ledger is closed to lookers, so that what they see adds up.
+func (p *pipeline) begin() { p.mu.Lock() }
+
+// end hands over the lines of the batch.
+func (p *pipeline) end() {
+	p.flush()
+	p.mu.Unlock()
+}
+
+// process takes one datagram of the batch: decode, line.
+func (p *pipeline) process(datagram []byte, from netip.AddrPort, at time.Time) {
+	p.ledger.Received++
+	p.ledger.ReceivedBytes += uint64(len(datagram))
+	message := p.decoder.Decode(datagram)
+	if message.Invalid != nil && p.dropInvalid {
+		p.ledger.Invalid++
+		return
+	}
+	p.count(message)
+	p.lines = p.encoder.AppendLine(p.lines, at, from, message.JSON)
+	p.entries++
+	if len(p.lines) >= flushBytes {
+		p.flush()
+	}
+}
+
+func (p *pipeline) count(m Message) {
+	if m.Invalid != nil {
+		p.ledger.Wrapped++
+	}
+	if m.Repaired {
+		p.ledger.Repaired++
+	}
+}
+
+// flush hands over the lines gathered so far.
+func (p *pipeline) flush() {
+	if p.entries == 0 {
+		return
+	}
+	if err := p.to.Append(p.lines, p.entries); err != nil {
+		p.ledger.Dropped["queue"] += uint64(p.entries)
+	} else {
+		p.ledger.Accepted += uint64(p.entries)
+	}
+	p.lines, p.entries = p.lines[:0], 0
+	if cap(p.lines) > 2*flushBytes {
+		p.lines = nil
+	}
+}
+
+// noteKernelLoss counts datagrams that the socket's buffer had no room for, and has it noted in the journal.
+func (p *pipeline) noteKernelLoss(lost uint64, first, last time.Time) {
+	p.mu.Lock()
+	p.ledger.Kernel += lost
+	p.mu.Unlock()
+	p.to.NoteLoss("kernel", lost, first, last)
+}
+
+func (p *pipeline) snapshot() Ledger {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var l Ledger
+	l.add(p.ledger)
+	return l
+}

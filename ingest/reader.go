@@ -1,0 +1,89 @@
+package ingest
+
+import (
+	"context"
+	"time"
+)
+
+// reader is one socket with what reads it.
+type reader struct {
+	opts     Options
+	socket   *socket
+	pipeline *pipeline
+
+	drops   uint32    // the kernel's count at the last look
+	looked  time.Time // when that was
+	refused bool      // the last receive failed
+}
+
+func newReader(s *socket, o Options) *reader {
+	return &reader{opts: o, socket: s, pipeline: newPipeline(o)}
+}
+
+// run is the reader goroutine.
+func (r *reader) run(ctx context.Context, to Appender) {
+	r.pipeline.to = to
+	r.looked = r.opts.Now()
+	stop := context.AfterFunc(ctx, r.socket.interrupt)
+	defer stop()
+	for ctx.Err() == nil {
+		r.batch(r.socket.receive())
+	}
+	r.drain()
+	r.lookForDrops(r.opts.Now())
+}
+
+// drain reads what waits in the socket, and no longer than DrainTimeout, since others may go on sending.
+func (r *reader) drain() {
+	deadline := r.opts.Now().Add(r.opts.DrainTimeout)
+	for r.opts.Now().Before(deadline) {
+		n, err := r.socket.receiveNow()
+		if n == 0 || err != nil {
+			return
+		}
+		r.batch(n, nil)
+	}
+}
+
+// batch deals with n datagrams that the socket has received.
+func (r *reader) batch(n int, err error) {
+	now := r.opts.Now()
+	r.note(err)
+	if n > 0 {
+		r.pipeline.begin()
+		for i := range n {
+			datagram, from := r.socket.datagram(i)
+			r.pipeline.process(datagram, from, now)
+		}
+		r.pipeline.end()
+	}
+	if since := now.Sub(r.looked); since >= time.Second || since < 0 {
+		r.lookForDrops(now)
+	}
+}
+
+// note logs when receiving begins to fail and when it ends.
+func (r *reader) note(err error) {
+	switch {
+	case err != nil && !r.refused:
+		r.opts.Log.Error().Err(err).Stringer("addr", r.socket.addr).Msg("receiving journal messages fails; trying again")
+	case err == nil && r.refused:
+		r.opts.Log.Info().Stringer("addr", r.socket.addr).Msg("receiving journal messages works again")
+	}
+	r.refused = err != nil
+}
+
+// lookForDrops counts what the kernel has dropped since the last look. Its counter is 32 bits wide and wraps.
+func (r *reader) lookForDrops(now time.Time) {
+	drops, err := r.socket.drops()
+	if err != nil {
+		r.note(err)
+		return
+	}
+	if lost := drops - r.drops; lost > 0 {
+		r.pipeline.noteKernelLoss(uint64(lost), r.looked, now)
+		r.opts.Log.Warn().Uint32("lost", lost).Stringer("addr", r.socket.addr).
+			Msg("kernel dropped journal messages: the socket's receive buffer was full; raise listen_buffer")
+	}
+	r.drops, r.looked = drops, now
+}

@@ -1,0 +1,69 @@
+//go:build !linux
+
+package ingest
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+)
+
+type rawConn = syscall.RawConn
+
+// socket is a bound UDP socket that is read one datagram at a time: the plain way, for systems without recvmmsg.
+type socket struct {
+	addr    netip.AddrPort
+	granted int // bytes of receive buffer; what was asked for, since not every system tells
+
+	conn   *net.UDPConn
+	buffer [64 << 10]byte
+	length int
+	from   netip.AddrPort
+}
+
+func listen(addr string, buffer int) (*socket, error) {
+	conn, err := bind(addr, func(uintptr) error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.SetReadBuffer(buffer); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	local := conn.LocalAddr().(*net.UDPAddr).AddrPort()
+	return &socket{addr: local, granted: buffer, conn: conn}, nil
+}
+
+// receive waits for a datagram, but for no longer than about a second, and returns how many it has received.
+func (s *socket) receive() (int, error) { return s.receiveUntil(time.Now().Add(time.Second)) }
+
+// receiveNow receives a datagram that waits in the socket.
+func (s *socket) receiveNow() (int, error) { return s.receiveUntil(time.Now().Add(time.Millisecond)) }
+
+func (s *socket) receiveUntil(deadline time.Time) (int, error) {
+	if err := s.conn.SetReadDeadline(deadline); err != nil {
+		return 0, err
+	}
+	n, from, err := s.conn.ReadFromUDPAddrPort(s.buffer[:])
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	s.length, s.from = n, netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+	return 1, nil
+}
+
+// datagram returns the datagram of the last batch, valid until the next one, and where it came from.
+func (s *socket) datagram(int) ([]byte, netip.AddrPort) { return s.buffer[:s.length], s.from }
+
+// drops is always 0: these systems do not tell what the socket's buffer had no room for.
+func (s *socket) drops() (uint32, error) { return 0, nil }
+
+// interrupt makes the receive that waits now return at once. It may be called from any goroutine.
+func (s *socket) interrupt() { _ = s.conn.SetReadDeadline(time.Now()) }
+
+func (s *socket) Close() error { return s.conn.Close() }
