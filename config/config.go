@@ -1,0 +1,159 @@
+// Package config is the daemon's settings: what there is, its defaults, and where each value comes from.
+//
+// Config is one flat struct, and its tags are the only list of settings: the YAML key, the environment variable and the
+// line of help stand on the field, and the flag is the key with dashes (journal_dir, JOURNAL_DIR, --journal-dir). A new
+// setting is one field, its default in Default, and one line in validate.go.
+//
+// Load merges flags over the environment over a YAML file over the defaults. All sources give text, which one parser
+// reads, so that a value is spelled the same way everywhere. An empty variable counts as unset. Whatever is wrong is
+// gathered and reported at once, with the key, the source, the value, what is allowed and an example.
+//
+// The package reads one file at most and changes nothing; it knows neither commands nor the parts that it configures.
+package config
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Config holds every setting. The fields that are plain strings and numbers have been checked by Load.
+type Config struct {
+	JournalEnabled    bool   `yaml:"journal_enabled" env:"JOURNAL_ENABLED" help:"write the journal; false: receive and count, write nothing"`
+	JournalDir        string `yaml:"journal_dir" env:"JOURNAL_DIR" help:"directory of the journal and its backups, made if missing"`
+	JournalFile       string `yaml:"journal_file" env:"JOURNAL_FILE" help:"name of the live file; backups add .YYYYMMDD-HHMMSS"`
+	JournalMaxSize    Size   `yaml:"journal_max_size" env:"JOURNAL_MAX_SIZE" help:"the live file rotates before it would pass this; 0: no limit"`
+	JournalMaxBackups int    `yaml:"journal_max_backups" env:"JOURNAL_MAX_BACKUPS" help:"backups kept, the oldest go first; 0: keep all"`
+	JournalFsync      Fsync  `yaml:"journal_fsync" env:"JOURNAL_FSYNC" help:"how often lines are forced to the disk: never, always (each batch), or a duration"`
+	JournalBufferSize Size   `yaml:"journal_buffer_size" env:"JOURNAL_BUFFER_SIZE" help:"memory for lines that wait for the disk; what no longer fits is counted as dropped"`
+	JournalInvalid    string `yaml:"journal_invalid" env:"JOURNAL_INVALID" help:"datagrams that are no JSON: keep them wrapped, or drop and count them"`
+	JournalLocalTime  bool   `yaml:"journal_local_time" env:"JOURNAL_LOCAL_TIME" help:"datetime and backup names in the zone of TZ, not in UTC"`
+	JournalFileMode   Mode   `yaml:"journal_file_mode" env:"JOURNAL_FILE_MODE" help:"permissions of journal files, whatever the umask"`
+	JournalDirMode    Mode   `yaml:"journal_dir_mode" env:"JOURNAL_DIR_MODE" help:"permissions of a journal directory that is made"`
+
+	ListenAddr     []string `yaml:"listen_addr" env:"LISTEN_ADDR" help:"UDP addresses to receive on, a list; no host: every address, IPv4 and IPv6"`
+	ListenBuffer   Size     `yaml:"listen_buffer" env:"LISTEN_BUFFER" help:"socket receive buffer; what the kernel granted is logged"`
+	MaxMessageSize Size     `yaml:"max_message_size" env:"MAX_MESSAGE_SIZE" help:"longest message after inflating; longer ones are kept as they came"`
+
+	LogLevel      string `yaml:"log_level" env:"LOG_LEVEL" help:"least level of the daemon's own log: debug, info, warn or error"`
+	LogFormat     string `yaml:"log_format" env:"LOG_FORMAT" help:"json, console, or auto: console on a terminal"`
+	LogFile       string `yaml:"log_file" env:"LOG_FILE" help:"file for the own log, rotated by itself; empty: standard error"`
+	LogMaxSize    Size   `yaml:"log_max_size" env:"LOG_MAX_SIZE" help:"log_file rotates at this size, in whole MiB"`
+	LogMaxBackups int    `yaml:"log_max_backups" env:"LOG_MAX_BACKUPS" help:"rotated files of the own log that are kept; 0: keep all"`
+
+	ShutdownTimeout Duration `yaml:"shutdown_timeout" env:"SHUTDOWN_TIMEOUT" help:"longest wait at the end for what was received to reach the disk"`
+}
+
+// Default returns the settings of a daemon that was told nothing.
+func Default() Config {
+	return Config{
+		JournalEnabled:    true,
+		JournalDir:        "/var/log/heartbeat",
+		JournalFile:       "messages.journal",
+		JournalMaxSize:    100 * MiB,
+		JournalMaxBackups: 10,
+		JournalFsync:      Fsync(time.Second),
+		JournalBufferSize: 64 * MiB,
+		JournalInvalid:    "keep",
+		JournalFileMode:   0o640,
+		JournalDirMode:    0o750,
+		ListenAddr:        []string{":50003"},
+		ListenBuffer:      4 * MiB,
+		MaxMessageSize:    1 * MiB,
+		LogLevel:          "info",
+		LogFormat:         "auto",
+		LogMaxSize:        100 * MB,
+		LogMaxBackups:     3,
+		ShutdownTimeout:   Duration(10 * time.Second),
+	}
+}
+
+// Key describes one setting.
+type Key struct {
+	Name string // in YAML: journal_dir
+	Var  string // in the environment: JOURNAL_DIR
+	Flag string // without its dashes: journal-dir
+	Help string
+
+	index int // of the field in Config
+}
+
+// Keys returns every setting, in the order of Config's fields.
+func Keys() []Key {
+	t := reflect.TypeFor[Config]()
+	keys := make([]Key, 0, t.NumField())
+	for i := range t.NumField() {
+		tag := t.Field(i).Tag
+		name := tag.Get("yaml")
+		keys = append(keys, Key{
+			Name:  name,
+			Var:   tag.Get("env"),
+			Flag:  strings.ReplaceAll(name, "_", "-"),
+			Help:  tag.Get("help"),
+			index: i,
+		})
+	}
+	return keys
+}
+
+// KeyNames returns the YAML name of every setting.
+func KeyNames() []string {
+	var names []string
+	for _, k := range Keys() {
+		names = append(names, k.Name)
+	}
+	return names
+}
+
+func keyNamed(name string) (Key, bool) {
+	keys := Keys()
+	i := slices.IndexFunc(keys, func(k Key) bool { return k.Name == name })
+	if i < 0 {
+		return Key{}, false
+	}
+	return keys[i], true
+}
+
+// Text returns the setting's value in cfg as it is spelled in each source, with commas between the items of a list.
+func (k Key) Text(cfg Config) string {
+	return text(reflect.ValueOf(cfg).Field(k.index))
+}
+
+// Value returns the setting's value in cfg as it is best printed in JSON or YAML: a bool, a number, a list, or text.
+func (k Key) Value(cfg Config) any {
+	field := reflect.ValueOf(cfg).Field(k.index)
+	switch field.Interface().(type) {
+	case bool, int, []string:
+		return field.Interface()
+	}
+	return text(field)
+}
+
+// IsBool reports whether the setting is a switch, whose flag needs no value.
+func (k Key) IsBool() bool { return k.fieldType().Kind() == reflect.Bool }
+
+// IsList reports whether the setting is a list.
+func (k Key) IsList() bool { return k.fieldType().Kind() == reflect.Slice }
+
+// Kind is one word for what the setting takes: size, duration, mode, fsync, switch, number, list or text.
+func (k Key) Kind() string {
+	switch t := k.fieldType(); t {
+	case reflect.TypeFor[Size](), reflect.TypeFor[Duration](), reflect.TypeFor[Mode](), reflect.TypeFor[Fsync]():
+		return strings.ToLower(t.Name())
+	}
+	switch k.fieldType().Kind() {
+	case reflect.Bool:
+		return "switch"
+	case reflect.Int:
+		return "number"
+	case reflect.Slice:
+		return "list"
+	default:
+		return "text"
+	}
+}
+
+func (k Key) fieldType() reflect.Type { return reflect.TypeFor[Config]().Field(k.index).Type }
+
+func (k Key) field(cfg *Config) reflect.Value { return reflect.ValueOf(cfg).Elem().Field(k.index) }

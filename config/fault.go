@@ -1,0 +1,78 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Fault is one thing that is wrong with the settings, in words for the person who must mend it.
+type Fault struct {
+	Key     string // journal_max_size; empty if the fault is not in one setting
+	Origin  Origin // where the value stands
+	Value   string // as it was given
+	Problem string // what is wrong or what is allowed, with an example
+}
+
+// String gives the fault in one line that names the key, the source, the value and what is allowed.
+func (f Fault) String() string {
+	if f.Key == "" {
+		return fmt.Sprintf("%s: %s", f.Origin, f.Problem)
+	}
+	return fmt.Sprintf("%s=%q (%s): %s", f.Key, f.Value, f.Origin, f.Problem)
+}
+
+// Faults is the error of Load for settings that are wrong: all of them at once, in the order of Keys.
+type Faults []Fault
+
+func (f Faults) Error() string {
+	lines := make([]string, len(f))
+	for i, fault := range f {
+		lines[i] = fault.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// sorted puts what concerns no key first, and the rest in the order of the settings.
+func (f Faults) sorted() Faults {
+	order := KeyNames()
+	slices.SortStableFunc(f, func(a, b Fault) int {
+		return slices.Index(order, a.Key) - slices.Index(order, b.Key)
+	})
+	return f
+}
+
+// Kind is a source of settings.
+type Kind string
+
+// The sources, from the weakest to the strongest.
+const (
+	FromDefault Kind = "default"
+	FromFile    Kind = "file"
+	FromEnv     Kind = "env"
+	FromFlag    Kind = "flag"
+)
+
+// Origin says where a value comes from.
+type Origin struct {
+	Kind Kind
+	Name string // path of the file, name of the variable, or flag with its dashes
+	Line int    // in the file, from 1; 0: unknown or not in a file
+}
+
+// String prints default, /etc/hb.yaml:3, env JOURNAL_DIR or flag --journal-dir.
+func (o Origin) String() string {
+	switch {
+	case o.Kind == FromDefault || o.Kind == "":
+		return string(FromDefault)
+	case o.Kind == FromFile && o.Line > 0:
+		return fmt.Sprintf("%s:%d", o.Name, o.Line)
+	case o.Kind == FromFile:
+		return o.Name
+	default:
+		return string(o.Kind) + " " + o.Name
+	}
+}
+
+// MarshalText makes an Origin one text in JSON and YAML.
+func (o Origin) MarshalText() ([]byte, error) { return []byte(o.String()), nil }

@@ -1,0 +1,206 @@
+package config
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Size is a number of bytes. As text it is a plain number, or one with a unit: kB MB GB TB count in thousands, KiB MiB
+// GiB TiB in 1024s. Case and a space before the unit do not matter, and 1.5GB is allowed.
+type Size int64
+
+// Units of Size.
+const (
+	KB Size = 1000
+	MB      = 1000 * KB
+	GB      = 1000 * MB
+	TB      = 1000 * GB
+
+	KiB Size = 1 << 10
+	MiB      = 1 << 10 * KiB
+	GiB      = 1 << 10 * MiB
+	TiB      = 1 << 10 * GiB
+)
+
+type unit struct {
+	name  string
+	bytes Size
+}
+
+// sizeUnits go from large to small, so that the first that divides a size prints it shortest.
+func sizeUnits() []unit {
+	return []unit{
+		{"TiB", TiB},
+		{"GiB", GiB},
+		{"MiB", MiB},
+		{"KiB", KiB},
+		{"TB", TB},
+		{"GB", GB},
+		{"MB", MB},
+		{"kB", KB},
+		{"B", 1},
+	}
+}
+
+// UnmarshalText reads a size; see Size.
+func (s *Size) UnmarshalText(text []byte) error {
+	number, per := strings.TrimSpace(string(text)), Size(1)
+	for _, u := range sizeUnits() {
+		if at := len(number) - len(u.name); at > 0 && strings.EqualFold(number[at:], u.name) {
+			number, per = strings.TrimSpace(number[:at]), u.bytes
+			break
+		}
+	}
+	if n, err := strconv.ParseInt(number, 10, 64); err == nil {
+		if n > math.MaxInt64/int64(per) || n < math.MinInt64/int64(per) {
+			return errors.New("is too large")
+		}
+		*s = Size(n) * per
+		return nil
+	}
+	f, err := strconv.ParseFloat(number, 64)
+	if err != nil || math.IsNaN(f) || per == 1 || strings.ContainsAny(number, "eEpPxX_") {
+		return errors.New("is no size")
+	}
+	if math.Abs(f*float64(per)) >= math.MaxInt64 {
+		return errors.New("is too large")
+	}
+	*s = Size(math.Round(f * float64(per)))
+	return nil
+}
+
+// MarshalText prints the size with the largest unit that divides it, as 100MiB, 100MB or 1234.
+func (s Size) MarshalText() ([]byte, error) {
+	for _, u := range sizeUnits() {
+		if s != 0 && s%u.bytes == 0 && u.bytes > 1 {
+			return fmt.Appendf(nil, "%d%s", s/u.bytes, u.name), nil
+		}
+	}
+	return strconv.AppendInt(nil, int64(s), 10), nil
+}
+
+// Duration is a time.Duration, as text the way Go writes it: 500ms, 10s, 1h30m.
+type Duration time.Duration
+
+// UnmarshalText reads a duration with its unit.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	if err != nil {
+		return errors.New("is no duration with a unit")
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// MarshalText prints the duration without the zeros that time.Duration ends in: 1m, not 1m0s.
+func (d Duration) MarshalText() ([]byte, error) {
+	s := time.Duration(d).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return []byte(s), nil
+}
+
+// Mode is the permission bits of a file, as text in octal: 0640.
+type Mode fs.FileMode
+
+// UnmarshalText reads octal digits, with or without a leading 0 or 0o.
+func (m *Mode) UnmarshalText(text []byte) error {
+	digits := strings.TrimPrefix(strings.TrimPrefix(string(text), "0o"), "0O")
+	v, err := strconv.ParseUint(digits, 8, 32)
+	if err != nil {
+		return errors.New("is no octal mode")
+	}
+	*m = Mode(v)
+	return nil
+}
+
+// MarshalText prints the mode as 0640.
+func (m Mode) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%04o", uint32(m)), nil }
+
+// Fsync says how often lines are forced to the disk: a time between, FsyncNever or FsyncAlways.
+type Fsync time.Duration
+
+// Values of Fsync that are no time; as text they are never and always.
+const (
+	FsyncNever  Fsync = -1
+	FsyncAlways Fsync = -2
+)
+
+// UnmarshalText reads never, always, or a duration.
+func (f *Fsync) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "never":
+		*f = FsyncNever
+	case "always":
+		*f = FsyncAlways
+	default:
+		var d Duration
+		if err := d.UnmarshalText(text); err != nil || d <= 0 {
+			return errors.New("is neither never, always, nor a duration above 0")
+		}
+		*f = Fsync(d)
+	}
+	return nil
+}
+
+// MarshalText prints never, always, or the duration.
+func (f Fsync) MarshalText() ([]byte, error) {
+	switch f {
+	case FsyncNever:
+		return []byte("never"), nil
+	case FsyncAlways:
+		return []byte("always"), nil
+	}
+	return Duration(f).MarshalText()
+}
+
+// text spells a field's value the way that the parser reads it back.
+func text(field reflect.Value) string {
+	switch v := field.Interface().(type) {
+	case encoding.TextMarshaler:
+		b, err := v.MarshalText()
+		if err != nil {
+			return fmt.Sprint(v)
+		}
+		return string(b)
+	case []string:
+		return strings.Join(v, ",")
+	default:
+		return fmt.Sprint(v)
+	}
+}
+
+// allowed says what the parser accepts for a field of this type, with an example.
+func allowed(t reflect.Type) string {
+	switch t {
+	case reflect.TypeFor[Size]():
+		return "a number of bytes such as 104857600, 100MB or 64MiB"
+	case reflect.TypeFor[Duration]():
+		return "a duration with its unit, such as 500ms, 10s or 1h30m"
+	case reflect.TypeFor[Fsync]():
+		return "never, always, or a duration such as 1s"
+	case reflect.TypeFor[Mode]():
+		return "an octal mode such as 0640"
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int:
+		return "a whole number such as 10"
+	case reflect.Slice:
+		return "a list of texts, or one text with commas between"
+	default:
+		return "text"
+	}
+}
