@@ -1,0 +1,3 @@
+package journal
+
+func openBack(opt Options) (Source, error) { panic("later") }

@@ -1,0 +1,60 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+)
+
+// Block is a run of whole lines of one file: the unit in which journals are read, and spread over cores.
+type Block struct {
+	Path    string
+	Offset  int64  // of Data in the file, after decompression
+	Number  int64  // of the first line of Data, from 1; 0 if not known
+	Data    []byte // each line with its newline, except perhaps the last one of a file
+	Reverse bool   // the lines are to be taken last first
+
+	// Fault, if not nil, is a fault that stands behind Data: what stopped the reading of this file, or a line that was
+	// skipped for its length. Reading goes on behind it with the next Read.
+	Fault *CorruptError
+
+	buf []byte // the memory behind Data, kept for the next read
+}
+
+// Source gives a journal in blocks. Read fills b, using its memory again; io.EOF says that there are no more.
+type Source interface {
+	Read(ctx context.Context, b *Block) error
+	Close() error
+}
+
+const (
+	blockBytes = 256 << 10 // fits a core's own cache together with what is made of it
+	maxLine    = 64 << 20  // a longer line is a fault, and skipped
+)
+
+func (b *Block) reset() { *b = Block{buf: b.buf} }
+
+// sized returns b's memory with room behind need bytes, and lets go of what an unusually long line took.
+func (b *Block) sized(need int) []byte {
+	if size := max(blockBytes, 2*need); len(b.buf) < size || len(b.buf) > 4*size {
+		b.buf = make([]byte, size)
+	}
+	return b.buf
+}
+
+// lineAt cuts the line off that starts at pos, and returns the position behind its newline.
+func (b *Block) lineAt(pos int) (line []byte, next int) {
+	rest := b.Data[pos:]
+	if i := bytes.IndexByte(rest, '\n'); i >= 0 {
+		return rest[:i], pos + i + 1
+	}
+	return rest, len(b.Data)
+}
+
+// lineBefore is lineAt backwards: the line that ends before pos, and where it starts.
+func (b *Block) lineBefore(pos int) (line []byte, start int) {
+	rest := bytes.TrimSuffix(b.Data[:pos], newline)
+	start = bytes.LastIndexByte(rest, '\n') + 1
+	return rest[start:], start
+}
+
+var newline = []byte{'\n'}

@@ -1,0 +1,176 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// An opener opens the files of a reading one after another. The error of next is io.EOF after the last one; a
+// *CorruptError if a file cannot be read, and then next goes on with the one after it.
+type opener interface {
+	next() (*file, error)
+	// seek leaves out the files that hold nothing as new as since, a time in Unix milliseconds. It is called first.
+	seek(since int64) error
+}
+
+// maxStepBack is how far the time may go back from one line of a journal to a later one. Looking for a time skips what
+// it can prove to be outside under this bound, so larger steps, which Verify reports, may hide entries from a search.
+const maxStepBack = time.Minute
+
+// errMoved says that the files changed while one was opened: the directory is to be listed again.
+var errMoved = errors.New("journal files moved")
+
+// A chain walks the files of one journal by the stamps in their names, the live file last. It lists the directory again
+// at each step, so that files may be renamed, compressed, pruned and added while it walks: a stamp stays with its
+// content whatever happens to the rest of the name, and a stamp with several files is sorted out by their first lines.
+type chain struct {
+	dir, base string
+	from      time.Time       // files with an earlier stamp are done with
+	seen      map[uint64]bool // and of this stamp, those with these first lines
+	last      *file           // handed out last; only its identity is used
+	ended     bool            // the live file was handed out
+}
+
+func newChain(dir, base string) *chain {
+	return &chain{dir: dir, base: base}
+}
+
+// next opens the next file, and the live file as the last one.
+func (c *chain) next() (*file, error) {
+	const tries = 100
+	for range tries {
+		f, err := c.try()
+		if errors.Is(err, errMoved) {
+			continue
+		}
+		if err == nil {
+			c.pass(f)
+		}
+		return f, err
+	}
+	return nil, fmt.Errorf("open journal in %s: its files keep changing", c.dir)
+}
+
+func (c *chain) try() (*file, error) {
+	if c.ended {
+		return nil, io.EOF
+	}
+	files, err := stableList(c.dir, c.base)
+	if err != nil {
+		return nil, err
+	}
+	for _, candidate := range files {
+		if candidate.Live() || candidate.Stamp.Before(c.from) {
+			continue
+		}
+		if f, err := c.openNew(candidate); f != nil || err != nil {
+			return f, err
+		}
+	}
+	return c.openLive()
+}
+
+// openNew opens a backup, or gives nil if its content was read already, perhaps under another name.
+func (c *chain) openNew(candidate File) (*file, error) {
+	f, err := openFile(candidate)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errMoved
+	}
+	if err != nil {
+		return nil, c.unreadable(candidate, err)
+	}
+	if f.same(c.last) || candidate.Stamp.Equal(c.from) && c.seen[f.head.hash] {
+		return nil, f.close()
+	}
+	return f, nil
+}
+
+// unreadable is the error for a file that cannot even be opened; it is passed, so that the next step goes beyond it.
+func (c *chain) unreadable(f File, err error) error {
+	c.from, c.seen = f.Stamp.Add(time.Second), nil
+	return &CorruptError{Path: f.Path, Err: err}
+}
+
+// openLive opens the live file, if no backup has come into being that is to be read before it.
+func (c *chain) openLive() (*file, error) {
+	path := filepath.Join(c.dir, c.base)
+	f, err := openFile(File{Path: path})
+	if errors.Is(err, fs.ErrNotExist) && c.last != nil {
+		return nil, io.EOF
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	newer, err := c.newer(f)
+	if err == nil && newer {
+		err = errMoved
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.close())
+	}
+	return f, nil
+}
+
+// newer reports whether there are backups that were not passed, leaving out a second name of the live file, which a
+// rotation gives it for an instant.
+func (c *chain) newer(live *file) (bool, error) {
+	files, err := stableList(c.dir, c.base)
+	for _, f := range files {
+		if f.Live() || f.Stamp.Before(c.from) || f.Stamp.Equal(c.from) && c.seen != nil {
+			continue
+		}
+		if info, err := os.Stat(f.Path); err == nil && !os.SameFile(info, live.info) {
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+// pass takes note that f is being read.
+func (c *chain) pass(f *file) {
+	c.last = f
+	if f.Live() {
+		c.ended = true
+		return
+	}
+	if !f.Stamp.Equal(c.from) || c.seen == nil {
+		c.from, c.seen = f.Stamp, map[uint64]bool{}
+	}
+	c.seen[f.head.hash] = true
+}
+
+// seek looks from the newest file backwards for the first one that begins before since.
+func (c *chain) seek(since int64) error {
+	files, err := stableList(c.dir, c.base)
+	for i := len(files) - 1; err == nil && i >= 0; i-- {
+		f, err := openFile(files[i])
+		if err != nil {
+			continue // It was moved, or cannot be read: next will see.
+		}
+		found := f.head.timed && f.head.millis < since-maxStepBack.Milliseconds()
+		if err := f.close(); err != nil {
+			return err
+		}
+		if found {
+			c.from = startOf(files, i)
+			return nil
+		}
+	}
+	return err
+}
+
+// startOf is the stamp from which on files[i] and all later files are, even if the live file is rotated meanwhile.
+func startOf(files []File, i int) time.Time {
+	switch {
+	case !files[i].Live():
+		return files[i].Stamp
+	case i > 0:
+		return files[i-1].Stamp.Add(time.Second)
+	}
+	return time.Time{}
+}

@@ -1,0 +1,183 @@
+package journal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"github.com/tidwall/gjson"
+)
+
+// ErrMalformed is what ParseLine returns, wrapped, for a line that is not a whole entry in the journal's own layout.
+var ErrMalformed = errors.New("not a journal entry")
+
+// Entry is one line taken apart. Its slices are valid until the next Next of whatever made it.
+type Entry struct {
+	Line    []byte         // the whole line without its newline
+	Millis  int64          // receipt, Unix milliseconds
+	Source  netip.AddrPort // who sent it
+	Message []byte         // the JSON object, valid JSON without white space between tokens
+	Path    string         // file that holds the line; "" where ParseLine was called directly
+	Number  int64          // line of that file, from 1; 0 if reading began in the middle of the file
+	Offset  int64          // byte offset of the line in the file, after decompression
+}
+
+// The fixed texts of a line, between which its values stand.
+const (
+	openTimestamp  = `{"timestamp":`
+	openDatetime   = `,"datetime":"`
+	openSourceIP   = `","source_ip":"`
+	openSourcePort = `","source_port":`
+	openMessage    = `,"message":`
+	datetimeLayout = "2006-01-02T15:04:05"
+)
+
+// ParseLine takes one line apart, without its newline. It is strict: exactly the layout that the journal writes, and a
+// message that is a valid JSON object. Any other line gives an error that wraps ErrMalformed and says where it departs.
+func ParseLine(line []byte) (Entry, error) {
+	e, err := parseLayout(line)
+	if err != nil {
+		return Entry{}, err
+	}
+	if !gjson.ValidBytes(e.Message) {
+		return Entry{}, malformed("message is not valid JSON")
+	}
+	return e, nil
+}
+
+// parseLayout is ParseLine without the look into the message.
+func parseLayout(line []byte) (Entry, error) {
+	e := Entry{Line: line}
+	var rest []byte
+	var ok bool
+	if e.Millis, rest, ok = cutTimestamp(line); !ok {
+		return Entry{}, malformed("no timestamp at its start")
+	}
+	if rest, ok = cutDatetime(rest); !ok {
+		return Entry{}, malformed("no datetime after the timestamp")
+	}
+	if e.Source, rest, ok = cutSource(rest); !ok {
+		return Entry{}, malformed("no source_ip and source_port after the datetime")
+	}
+	if e.Message, ok = cutMessage(rest); !ok {
+		return Entry{}, malformed("no message object at its end")
+	}
+	return e, nil
+}
+
+func malformed(why string) error {
+	return fmt.Errorf("%w: %s", ErrMalformed, why)
+}
+
+// cutTimestamp reads `{"timestamp":<seconds>.<three digits>` and returns it in milliseconds.
+func cutTimestamp(line []byte) (millis int64, rest []byte, ok bool) {
+	if len(line) < len(openTimestamp) || string(line[:len(openTimestamp)]) != openTimestamp {
+		return 0, nil, false
+	}
+	rest = line[len(openTimestamp):]
+	negative := len(rest) > 0 && rest[0] == '-'
+	if negative {
+		rest = rest[1:]
+	}
+	seconds, rest, ok := cutDigits(rest)
+	if !ok || len(rest) < 4 || rest[0] != '.' {
+		return 0, nil, false
+	}
+	fraction, _, ok := cutDigits(rest[1:4])
+	if !ok || (rest[1]|rest[2]|rest[3])&0xf0 != '0' {
+		return 0, nil, false
+	}
+	millis = seconds*1000 + fraction
+	if negative {
+		millis = -millis
+	}
+	return millis, rest[4:], true
+}
+
+// cutDigits reads up to 15 digits, so that milliseconds made from them cannot overflow.
+func cutDigits(b []byte) (n int64, rest []byte, ok bool) {
+	i := 0
+	for i < len(b) && i < 15 && b[i]-'0' <= 9 {
+		n = n*10 + int64(b[i]-'0')
+		i++
+	}
+	return n, b[i:], i > 0
+}
+
+// cutDatetime reads `,"datetime":"2006-01-02T15:04:05` by its shape; that it is the timestamp's instant is for Verify.
+func cutDatetime(b []byte) (rest []byte, ok bool) {
+	b, ok = cutPrefix(b, openDatetime)
+	if !ok || len(b) < len(datetimeLayout) {
+		return nil, false
+	}
+	for i := range len(datetimeLayout) {
+		want := datetimeLayout[i]
+		if digit := b[i]-'0' <= 9; digit != (want-'0' <= 9) || !digit && b[i] != want {
+			return nil, false
+		}
+	}
+	return b[len(datetimeLayout):], true
+}
+
+// cutSource reads `","source_ip":"<address>","source_port":<port>`.
+func cutSource(b []byte) (from netip.AddrPort, rest []byte, ok bool) {
+	b, ok = cutPrefix(b, openSourceIP)
+	if !ok {
+		return from, nil, false
+	}
+	quote := bytes.IndexByte(b, '"')
+	if quote < 0 {
+		return from, nil, false
+	}
+	addr, err := netip.ParseAddr(string(b[:quote]))
+	if err != nil {
+		return from, nil, false
+	}
+	b, ok = cutPrefix(b[quote:], openSourcePort)
+	if !ok {
+		return from, nil, false
+	}
+	comma := bytes.IndexByte(b, ',')
+	if comma < 0 {
+		return from, nil, false
+	}
+	port, err := strconv.ParseUint(string(b[:comma]), 10, 16)
+	return netip.AddrPortFrom(addr, uint16(port)), b[comma:], err == nil
+}
+
+// cutMessage reads `,"message":{...}}` to the end of the line.
+func cutMessage(b []byte) (message []byte, ok bool) {
+	b, ok = cutPrefix(b, openMessage)
+	if !ok || len(b) < 3 || b[0] != '{' || b[len(b)-1] != '}' {
+		return nil, false
+	}
+	return b[:len(b)-1], true
+}
+
+func cutPrefix(b []byte, prefix string) (rest []byte, ok bool) {
+	if len(b) < len(prefix) || string(b[:len(prefix)]) != prefix {
+		return nil, false
+	}
+	return b[len(prefix):], true
+}
+
+// CorruptError is a fault of a journal file and where it stands. Unwrap gives the cause: ErrMalformed for a line that is
+// no entry, what the decompressor or the system said for a file that cannot be read further.
+type CorruptError struct {
+	Path   string
+	Line   int64 // from 1; 0 if not known
+	Offset int64 // byte offset in the file, after decompression
+	Err    error
+}
+
+func (e *CorruptError) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: offset %d: %s", e.Path, e.Offset, e.Err)
+	}
+	return fmt.Sprintf("%s:%d: offset %d: %s", e.Path, e.Line, e.Offset, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *CorruptError) Unwrap() error { return e.Err }

@@ -1,0 +1,211 @@
+package journal
+
+import (
+	"bytes"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/tidwall/gjson"
+)
+
+// Field asks that the value at Path is matched by one of Patterns.
+type Field struct {
+	Path     string   // dotted, within the message: "cpu_percent", "disk.0.used"; \. is a dot in a key
+	Patterns []string // globs of *, ? and [a-z]; numbers and the like are matched by their JSON text
+}
+
+// FilterOptions are what an entry must satisfy, all of it; the zero value takes every entry.
+type FilterOptions struct {
+	Since, Until time.Time      // of receipt, Since included and Until not
+	Sources      []netip.Prefix // one of these holds the sender's address
+	Fields       []Field
+}
+
+// Filter chooses entries. It may be used by several goroutines.
+type Filter struct {
+	bounds
+	sources []netip.Prefix
+	fields  []field
+	needle  []byte // stands in each line that matches, unless the line has escapes; nil if there is no such text
+}
+
+// NewFilter compiles opt. The error shows the part that is wrong.
+func NewFilter(opt FilterOptions) (*Filter, error) {
+	f := &Filter{bounds: boundsOf(Options{Since: opt.Since, Until: opt.Until}), sources: opt.Sources}
+	for _, o := range opt.Fields {
+		field, err := compileField(o)
+		if err != nil {
+			return nil, err
+		}
+		f.fields = append(f.fields, field)
+		if len(field.needle) > len(f.needle) {
+			f.needle = field.needle
+		}
+	}
+	return f, nil
+}
+
+// timely reports whether an entry of this time is within the bounds.
+func (f *Filter) timely(millis int64) bool {
+	return (f.since == 0 || millis >= f.since) && (f.until == 0 || millis < f.until)
+}
+
+// Match reports whether e satisfies the filter.
+func (f *Filter) Match(e *Entry) bool {
+	if !f.timely(e.Millis) || len(f.sources) > 0 && !f.fromSources(e.Source.Addr()) {
+		return false
+	}
+	for i := range f.fields {
+		if !f.fields[i].match(e.Message) {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *Filter) fromSources(addr netip.Addr) bool {
+	return slices.ContainsFunc(f.sources, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+// A Scanner takes the lines of one block after another, gives the entries that match, and passes over the others as
+// cheaply as it can: those outside the time asked for, or without a text that each match holds, are not parsed, so a
+// fault in them is not seen either. The zero value takes every line.
+type Scanner struct {
+	Filter  *Filter             // nil takes every entry
+	OnFault func(*CorruptError) // called for lines that are no entries, and for the faults of blocks; may be nil
+
+	block  *Block
+	pos    int // in block.Data, where the next line starts; or ends, in reverse
+	number int64
+	entry  Entry
+	finder finder
+}
+
+// Reset goes on with the lines of b, which must stay as it is until the last Next.
+func (s *Scanner) Reset(b *Block) {
+	s.block, s.pos, s.number = b, 0, b.Number
+	if b.Reverse {
+		s.pos = len(b.Data)
+	}
+	s.finder = finder{data: b.Data}
+	if s.Filter != nil {
+		s.finder.needle = s.Filter.needle
+	}
+}
+
+// Next goes to the next entry that matches. It returns false at the end of the block, once.
+func (s *Scanner) Next() bool {
+	for {
+		line, offset, ok := s.line()
+		if !ok {
+			break
+		}
+		if s.take(line, offset) {
+			return true
+		}
+	}
+	if fault := s.block.Fault; fault != nil && s.OnFault != nil {
+		s.OnFault(fault)
+	}
+	return false
+}
+
+// Entry returns the entry that Next went to. It is valid until the next Next or Reset.
+func (s *Scanner) Entry() *Entry { return &s.entry }
+
+// line returns the next line that may match and where it starts in the block.
+func (s *Scanner) line() (line []byte, start int, ok bool) {
+	if s.block.Reverse {
+		return s.lineBack()
+	}
+	start = s.finder.lineFrom(s.pos)
+	if s.number > 0 {
+		s.number += int64(bytes.Count(s.block.Data[s.pos:start], newline))
+	}
+	if s.pos = start; start == len(s.block.Data) {
+		return nil, 0, false
+	}
+	line, s.pos = s.block.lineAt(start)
+	return line, start, true
+}
+
+func (s *Scanner) lineBack() (line []byte, start int, ok bool) {
+	for s.pos > 0 {
+		if line, s.pos = s.block.lineBefore(s.pos); s.finder.maybe(line) {
+			return line, s.pos, true
+		}
+	}
+	return nil, 0, false
+}
+
+// take makes line the current entry if it is one that matches.
+func (s *Scanner) take(line []byte, start int) bool {
+	number := s.number
+	if number > 0 {
+		s.number++
+	}
+	millis, _, timed := cutTimestamp(line)
+	if timed && s.Filter != nil && !s.Filter.timely(millis) {
+		return false
+	}
+	e, err := parseLayout(line)
+	if err == nil && s.Filter != nil && !s.Filter.Match(&e) {
+		return false
+	}
+	if err == nil && !gjson.ValidBytes(e.Message) {
+		err = malformed("message is not valid JSON")
+	}
+	e.Path, e.Number, e.Offset = s.block.Path, number, s.block.Offset+int64(start)
+	if err != nil {
+		s.fault(&e, err)
+		return false
+	}
+	s.entry = e
+	return true
+}
+
+func (s *Scanner) fault(at *Entry, err error) {
+	if s.OnFault != nil {
+		s.OnFault(&CorruptError{Path: at.Path, Line: at.Number, Offset: at.Offset, Err: err})
+	}
+}
+
+// A finder jumps to the lines of data that may hold needle as JSON text: those with its bytes, and those with a
+// backslash, since an escape may stand for any of them.
+type finder struct {
+	data, needle []byte
+	hit, escape  int // the next of each at or after the position last asked for
+}
+
+// lineFrom returns the start of the first such line at or after pos, where a line starts, or len(data).
+func (f *finder) lineFrom(pos int) int {
+	if len(f.needle) == 0 {
+		return pos
+	}
+	f.hit = next(f.data, f.needle, f.hit, pos)
+	f.escape = next(f.data, backslash, f.escape, pos)
+	at := min(f.hit, f.escape)
+	if at == len(f.data) {
+		return at
+	}
+	return pos + bytes.LastIndexByte(f.data[pos:at], '\n') + 1
+}
+
+var backslash = []byte{'\\'}
+
+// next returns the index of sep in data at or after pos, or len(data). Known is an earlier answer, or 0.
+func next(data, sep []byte, known, pos int) int {
+	if known >= pos && known > 0 {
+		return known
+	}
+	if i := bytes.Index(data[pos:], sep); i >= 0 {
+		return pos + i
+	}
+	return len(data)
+}
+
+// maybe reports whether line may hold the needle.
+func (f *finder) maybe(line []byte) bool {
+	return bytes.Contains(line, f.needle) || bytes.IndexByte(line, '\\') >= 0
+}

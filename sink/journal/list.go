@@ -1,0 +1,54 @@
+package journal
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+)
+
+// Stdin is the name that stands for standard input among the paths of a reading.
+const Stdin = "-"
+
+// A list opens named files in the order given.
+type list struct {
+	paths []string
+	stdin io.Reader
+}
+
+func (l *list) next() (*file, error) {
+	if len(l.paths) == 0 {
+		return nil, io.EOF
+	}
+	path := l.paths[0]
+	l.paths = l.paths[1:]
+	if path == Stdin {
+		return openStream(l.stdin)
+	}
+	f, err := openFile(File{Path: path})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, &CorruptError{Path: path, Err: err}
+	}
+	return f, nil
+}
+
+// seek leaves out the files before the last one that begins before since; the paths are those of one journal in order.
+func (l *list) seek(since int64) error {
+	for i := len(l.paths) - 1; i > 0; i-- {
+		f, err := openFile(File{Path: l.paths[i]})
+		if err != nil {
+			continue // next reports it.
+		}
+		found := f.head.timed && f.head.millis < since-maxStepBack.Milliseconds()
+		if err := f.close(); err != nil {
+			return err
+		}
+		if found {
+			l.paths = l.paths[i:]
+			return nil
+		}
+	}
+	return nil
+}

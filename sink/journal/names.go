@@ -1,0 +1,140 @@
+package journal
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"hbjournal/sink/rotate"
+)
+
+// File is one file of a journal, known by its name.
+type File struct {
+	Path  string
+	Stamp time.Time // the clock text in a backup's name, read as UTC; zero for the live file
+}
+
+// Live reports whether f is the file that is being written.
+func (f File) Live() bool { return f.Stamp.IsZero() }
+
+// stampLen is the length of YYYYMMDD-HHMMSS.
+const stampLen = len("20060102-150405")
+
+// endingsOf matches what we and logrotate put after the stamp, in any order and number, since a logrotate stanza for
+// messages.journal.* catches its own files again: .1, .1.gz, .2.gz, -20260328, .zst, .1.gz.1.gz.
+var endingsOf = regexp.MustCompile(`^(\.[0-9]{1,4}|-[0-9]{8}(-?[0-9]+)?|\.gz|\.zst|\.age)*$`)
+
+// parseName takes the name of a backup of base apart, whether the journal or logrotate gave it.
+func parseName(base, name string) (stamp time.Time, ok bool) {
+	end := len(base) + 1 + stampLen
+	if len(name) < end || !endingsOf.MatchString(name[end:]) {
+		return time.Time{}, false
+	}
+	b, ok := rotate.ParseBackup(base, name[:end])
+	return b.Stamp, ok
+}
+
+// List returns the files of the journal base in dir that exist now: backups in the order of their stamps, then the live
+// file if there is one. A stamp can stand there several times: while a backup is being compressed, or after logrotate.
+func List(dir, base string) ([]File, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("list journal files: %w", err)
+	}
+	var files []File
+	for _, e := range entries {
+		if e.Name() == base {
+			files = append(files, File{Path: filepath.Join(dir, base)})
+		}
+		if stamp, ok := parseName(base, e.Name()); ok && e.Type().IsRegular() {
+			files = append(files, File{Path: filepath.Join(dir, e.Name()), Stamp: stamp})
+		}
+	}
+	slices.SortFunc(files, compareFiles)
+	return files, nil
+}
+
+// compareFiles orders backups by stamp, and the live file after them; within a stamp logrotate's higher numbers, which
+// are older, come first, and a plain file comes before its compressed copy, which may not be whole yet.
+func compareFiles(a, b File) int {
+	switch {
+	case a.Live() && b.Live():
+		return 0
+	case a.Live():
+		return 1
+	case b.Live():
+		return -1
+	case !a.Stamp.Equal(b.Stamp):
+		return a.Stamp.Compare(b.Stamp)
+	}
+	ka, kb := withoutCompression(a.Path), withoutCompression(b.Path)
+	return cmp.Or(cmp.Compare(len(kb), len(ka)), strings.Compare(kb, ka), cmp.Compare(len(a.Path), len(b.Path)))
+}
+
+func withoutCompression(path string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(path, ".gz"), ".zst")
+}
+
+// stableList lists until two listings agree, because a directory that is read while files in it are renamed may show a
+// file twice or not at all. A journal that rotates faster than that gets the last listing.
+func stableList(dir, base string) ([]File, error) {
+	const tries = 10
+	last, err := List(dir, base)
+	for range tries {
+		if err != nil {
+			return nil, err
+		}
+		var again []File
+		again, err = List(dir, base)
+		if err == nil && slices.Equal(last, again) {
+			return again, nil
+		}
+		last = again
+	}
+	return last, err
+}
+
+// SortPaths puts named files in reading order, if they are the files of one journal, and reports whether they are:
+// messages.journal* of a shell names the live file first, but its entries are the newest.
+func SortPaths(paths []string) ([]string, bool) {
+	files := make([]File, 0, len(paths))
+	dir, base, ok := journalOf(paths)
+	if !ok {
+		return paths, false
+	}
+	for _, path := range paths {
+		name := filepath.Base(path)
+		stamp, backup := parseName(base, name)
+		if filepath.Dir(path) != dir || !backup && name != base {
+			return paths, false
+		}
+		files = append(files, File{Path: path, Stamp: stamp})
+	}
+	slices.SortStableFunc(files, compareFiles)
+	sorted := make([]string, len(files))
+	for i, f := range files {
+		sorted[i] = f.Path
+	}
+	return sorted, true
+}
+
+// backupBase matches a backup's name and finds the journal's.
+var backupBase = regexp.MustCompile(`^(.+)\.[0-9]{8}-[0-9]{6}([.-].*)?$`)
+
+// journalOf guesses from the shortest name which journal the paths belong to.
+func journalOf(paths []string) (dir, base string, ok bool) {
+	if len(paths) == 0 {
+		return "", "", false
+	}
+	shortest := slices.MinFunc(paths, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
+	dir, base = filepath.Split(shortest)
+	if m := backupBase.FindStringSubmatch(base); m != nil {
+		base = m[1]
+	}
+	return filepath.Clean(dir), base, true
+}

@@ -1,0 +1,184 @@
+package journal
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"os"
+	"syscall"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// maxWindow bounds the memory of a zstd decoder. The journal's own backups need at most 8 MiB; zstd --long=25 fits too.
+const maxWindow = 32 << 20
+
+// maxLayers bounds how often a file may be compressed: logrotate compresses our compressed backups once more.
+const maxLayers = 4
+
+// file is one open file of a journal, read as the text that it holds.
+type file struct {
+	File
+	raw     *os.File    // nil for a text that the caller owns
+	info    os.FileInfo // nil with raw
+	regular bool        // a real file, not a pipe
+	plain   bool        // regular and not compressed: raw can be read at any offset
+	text    io.Reader   // the lines, decompressed
+	closes  []func()    // of the decompressors
+	head    head        // of a regular file
+}
+
+// head is the first line of a file: what the file is known by after it has been renamed or compressed.
+type head struct {
+	hash   uint64 // of the line's bytes; 0 while the file holds no whole line
+	millis int64  // its time, if timed
+	timed  bool
+}
+
+// openFile opens f for reading from its start and looks at its first line. The caller closes it.
+func openFile(f File) (*file, error) {
+	raw, err := os.Open(f.Path)
+	if err != nil {
+		return nil, err
+	}
+	o := &file{File: f, raw: raw}
+	if err := o.start(); err != nil {
+		return nil, errors.Join(err, o.close())
+	}
+	return o, nil
+}
+
+// openStream makes a file of a text that comes from r, which cannot be rewound; closing it leaves r open.
+func openStream(r io.Reader) (*file, error) {
+	f := &file{File: File{Path: Stdin}}
+	text, _, err := f.decompress(r)
+	if err != nil {
+		return nil, &CorruptError{Path: Stdin, Err: err}
+	}
+	f.text = text
+	return f, nil
+}
+
+func (f *file) start() (err error) {
+	if f.info, err = f.raw.Stat(); err != nil {
+		return err
+	}
+	if f.info.IsDir() {
+		return &os.PathError{Op: "read", Path: f.Path, Err: syscall.EISDIR}
+	}
+	f.regular = f.info.Mode().IsRegular()
+	if err := f.rewind(); err != nil || !f.regular {
+		return err
+	}
+	f.head = readHead(f.text)
+	return f.rewind()
+}
+
+// rewind sets text to the first line. A pipe is only ever at its start.
+func (f *file) rewind() error {
+	f.release()
+	if f.regular {
+		if _, err := f.raw.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+	}
+	text, layers, err := f.decompress(f.raw)
+	if err != nil {
+		return err
+	}
+	f.text = text
+	if f.plain = f.regular && layers == 0; f.plain {
+		f.text = f.raw
+		_, err = f.raw.Seek(0, io.SeekStart)
+	}
+	return err
+}
+
+// growing reports whether f may be the file that is being written.
+func (f *file) growing() bool { return f.regular && f.Live() }
+
+// decompress takes the compressions off r, which it knows by their first bytes and not by the name of the file.
+func (f *file) decompress(r io.Reader) (text io.Reader, layers int, err error) {
+	for layers = range maxLayers + 1 {
+		b := bufio.NewReaderSize(r, 32<<10)
+		magic, _ := b.Peek(len(magicAge))
+		switch {
+		case bytes.HasPrefix(magic, []byte(magicGzip)):
+			r, err = f.gzip(b)
+		case bytes.HasPrefix(magic, []byte(magicZstd)):
+			r, err = f.zstd(b)
+		case string(magic) == magicAge:
+			return nil, 0, errors.New("encrypted by age: decrypt it first, with age -d -i KEYFILE")
+		default:
+			return b, layers, nil
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+	return nil, 0, fmt.Errorf("compressed more than %d times", maxLayers)
+}
+
+// The first bytes of the formats that a backup can have.
+const (
+	magicGzip = "\x1f\x8b"
+	magicZstd = "\x28\xb5\x2f\xfd"
+	magicAge  = "age-encryption.org/"
+)
+
+func (f *file) gzip(r io.Reader) (io.Reader, error) {
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return nil, fmt.Errorf("open gzip: %w", err)
+	}
+	return z, nil
+}
+
+func (f *file) zstd(r io.Reader) (io.Reader, error) {
+	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(maxWindow))
+	if err != nil {
+		return nil, fmt.Errorf("open zstd: %w", err)
+	}
+	f.closes = append(f.closes, z.Close)
+	return z, nil
+}
+
+func (f *file) release() {
+	for _, c := range f.closes {
+		c()
+	}
+	f.closes = nil
+}
+
+func (f *file) close() error {
+	f.release()
+	if f.raw == nil {
+		return nil
+	}
+	return f.raw.Close()
+}
+
+// same reports whether f and g are one file by inode and first line: an inode alone is used again after a removal.
+func (f *file) same(g *file) bool {
+	return g != nil && os.SameFile(f.info, g.info) && f.head.hash == g.head.hash
+}
+
+// maxHead is how much of a first line is looked at.
+const maxHead = 64 << 10
+
+// readHead reads the first line of text, or nothing if that line is not whole yet.
+func readHead(text io.Reader) head {
+	line, err := bufio.NewReaderSize(io.LimitReader(text, maxHead), 4<<10).ReadBytes('\n')
+	if err != nil && len(line) < maxHead {
+		return head{}
+	}
+	h := fnv.New64a()
+	h.Write(line)
+	millis, _, timed := cutTimestamp(line)
+	return head{hash: max(h.Sum64(), 1), millis: millis, timed: timed}
+}

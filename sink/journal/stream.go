@@ -1,0 +1,184 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+// Options say what a reading covers. Paths, if given, are the files; otherwise it is the journal Base in Dir, with all
+// its backups.
+type Options struct {
+	Dir, Base string
+	Paths     []string
+	Stdin     io.Reader // what the path "-" reads
+
+	// Since and Until bound the receipt of the entries, Since included and Until not; zero does not bound. A reading
+	// only uses them to leave out what it need not look at: it still gives some entries outside, for a Filter to drop.
+	Since, Until time.Time
+
+	// Reverse reads from the newest entry to the oldest.
+	Reverse bool
+}
+
+// Open starts a reading. A missing file gives an error that wraps fs.ErrNotExist, here or at the first Read.
+func Open(opt Options) (Source, error) {
+	if opt.Reverse {
+		return openBack(opt)
+	}
+	s := &stream{bounds: boundsOf(opt), ordered: true}
+	if len(opt.Paths) == 0 {
+		s.opener = newChain(opt.Dir, opt.Base)
+	} else {
+		paths, ordered := SortPaths(opt.Paths)
+		s.opener, s.ordered = &list{paths: paths, stdin: opt.Stdin}, ordered
+	}
+	if s.ordered && s.since != 0 {
+		return s, s.opener.seek(s.since)
+	}
+	return s, nil
+}
+
+// bounds are Since and Until in Unix milliseconds; 0 does not bound.
+type bounds struct{ since, until int64 }
+
+func boundsOf(opt Options) bounds {
+	var b bounds
+	if !opt.Since.IsZero() {
+		b.since = opt.Since.UnixMilli()
+	}
+	if !opt.Until.IsZero() {
+		b.until = opt.Until.UnixMilli()
+	}
+	return b
+}
+
+// over reports whether a line of this time proves that no later line is to be read.
+func (b bounds) over(millis int64) bool {
+	return b.until != 0 && millis > b.until+maxStepBack.Milliseconds()
+}
+
+// A stream reads files forwards.
+type stream struct {
+	opener  opener
+	ordered bool // the times of the files follow each other, so that looking for a time may skip
+	bounds
+	cur   *file // nil between two files
+	lines lines
+	ended bool
+}
+
+// Read implements Source.
+func (s *stream) Read(ctx context.Context, b *Block) error {
+	for ctx.Err() == nil {
+		b.reset()
+		if s.ended {
+			return io.EOF
+		}
+		if s.cur == nil {
+			if err := s.open(b); err != nil || b.Fault != nil {
+				return err
+			}
+		}
+		if err := s.fill(ctx, b); err != nil || len(b.Data) > 0 || b.Fault != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// open goes to the next file. That it cannot be opened is the fault of an empty block.
+func (s *stream) open(b *Block) error {
+	f, err := s.opener.next()
+	if errors.As(err, &b.Fault) {
+		b.Path = b.Fault.Path
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.cur = f
+	s.lines.start(f.text, !f.regular)
+	if !s.ordered {
+		return nil
+	}
+	if f.head.timed && s.bounds.over(f.head.millis) {
+		s.ended = true
+		return io.EOF
+	}
+	return s.seek()
+}
+
+// seek moves to the asked time within a plain file.
+func (s *stream) seek() error {
+	if !s.cur.plain || s.since == 0 {
+		return nil
+	}
+	offset, err := s.cur.seekTime(s.since)
+	if err == nil && offset > 0 {
+		s.lines.offset, s.lines.number = offset, 0
+		_, err = s.cur.raw.Seek(offset, io.SeekStart)
+	}
+	return err
+}
+
+// fill puts the next lines of the current file into b, or its fault, or at its end perhaps nothing.
+func (s *stream) fill(ctx context.Context, b *Block) error {
+	b.Path = s.cur.Path
+	err := s.lines.next(b)
+	for try := 0; err == io.EOF && s.cur.growing() && s.lines.unfinished() && try < tailTries; try++ {
+		if err := wait(ctx, tailWait); err != nil {
+			return err
+		}
+		err = s.lines.next(b)
+	}
+	switch {
+	case err == nil:
+		s.ended = s.ordered && s.beyond(b.Data)
+		return nil
+	case err == io.EOF:
+		s.lines.takeRest(b)
+		return s.closeFile()
+	}
+	b.Fault = &CorruptError{Path: s.cur.Path, Line: s.lines.number, Offset: s.lines.offset, Err: err}
+	if errors.Is(err, errTooLong) {
+		return nil
+	}
+	return s.closeFile()
+}
+
+// The end of the live file may be a line that is just being written: it gets this long to become whole.
+const (
+	tailTries = 20
+	tailWait  = 5 * time.Millisecond
+)
+
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// beyond reports whether data, which is whole lines, proves that nothing behind it is to be read.
+func (s *stream) beyond(data []byte) bool {
+	millis, _, timed := cutTimestamp(data)
+	return timed && s.bounds.over(millis)
+}
+
+func (s *stream) closeFile() error {
+	f := s.cur
+	s.cur = nil
+	return f.close()
+}
+
+// Close implements Source.
+func (s *stream) Close() error {
+	if s.cur == nil {
+		return nil
+	}
+	return s.closeFile()
+}
