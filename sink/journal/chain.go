@@ -50,6 +50,7 @@ func (c *chain) next() (*file, error) {
 		}
 		if err == nil {
 			c.pass(f)
+			c.last = f
 		}
 		return f, err
 	}
@@ -85,6 +86,7 @@ func (c *chain) openNew(candidate File) (*file, error) {
 		return nil, c.unreadable(candidate, err)
 	}
 	if f.same(c.last) || candidate.Stamp.Equal(c.from) && c.seen[f.head.hash] {
+		c.pass(f)
 		return nil, f.close()
 	}
 	return f, nil
@@ -116,8 +118,7 @@ func (c *chain) openLive() (*file, error) {
 	return f, nil
 }
 
-// newer reports whether there are backups that were not passed, leaving out a second name of the live file, which a
-// rotation gives it for an instant.
+// newer reports whether there are backups that were not passed, leaving out a second name of the live file.
 func (c *chain) newer(live *file) (bool, error) {
 	files, err := stableList(c.dir, c.base)
 	for _, f := range files {
@@ -131,9 +132,8 @@ func (c *chain) newer(live *file) (bool, error) {
 	return false, err
 }
 
-// pass takes note that f is being read.
+// pass takes note that f needs no more reading.
 func (c *chain) pass(f *file) {
-	c.last = f
 	if f.Live() {
 		c.ended = true
 		return

@@ -41,6 +41,7 @@ func parseName(base, name string) (stamp time.Time, ok bool) {
 
 // List returns the files of the journal base in dir that exist now: backups in the order of their stamps, then the live
 // file if there is one. A stamp can stand there several times: while a backup is being compressed, or after logrotate.
+// A backup that is the live file too, as it is for an instant of each rotation, is given as the live file only.
 func List(dir, base string) ([]File, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -56,7 +57,21 @@ func List(dir, base string) ([]File, error) {
 		}
 	}
 	slices.SortFunc(files, compareFiles)
-	return files, nil
+	return withoutLink(files), nil
+}
+
+// withoutLink takes the newest backup out if it is only a second name of the live file.
+func withoutLink(files []File) []File {
+	n := len(files)
+	if n < 2 || !files[n-1].Live() {
+		return files
+	}
+	backup, errBackup := os.Stat(files[n-2].Path)
+	live, errLive := os.Stat(files[n-1].Path)
+	if errBackup == nil && errLive == nil && os.SameFile(backup, live) {
+		return slices.Delete(files, n-2, n-1)
+	}
+	return files
 }
 
 // compareFiles orders backups by stamp, and the live file after them; within a stamp logrotate's higher numbers, which
