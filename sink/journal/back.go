@@ -1,3 +1,152 @@
 package journal
 
-func openBack(opt Options) (Source, error) { panic("later") }
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"slices"
+)
+
+// A back reads a journal backwards: the live file first, each file from its end.
+type back struct {
+	opener  opener
+	ordered bool // as for a stream
+	bounds
+	cur   *file       // nil between two files
+	text  io.ReaderAt // of cur
+	end   int64       // of what is still to be read of cur, behind a newline or at the end of the file
+	ended bool
+}
+
+func openBack(opt Options) *back {
+	s := &back{bounds: boundsOf(opt), ordered: true}
+	if len(opt.Paths) == 0 {
+		s.opener = &backChain{chain: chain{dir: opt.Dir, base: opt.Base, step: -1}}
+		return s
+	}
+	paths, ordered := SortPaths(opt.Paths)
+	paths = slices.Clone(paths)
+	slices.Reverse(paths)
+	s.opener, s.ordered = &list{paths: paths, stdin: opt.Stdin}, ordered
+	return s
+}
+
+// Read implements Source.
+func (s *back) Read(ctx context.Context, b *Block) error {
+	for ctx.Err() == nil {
+		b.reset()
+		b.Reverse = true
+		if s.ended {
+			return io.EOF
+		}
+		if s.cur == nil {
+			if err := s.open(ctx, b); err != nil || b.Fault != nil {
+				return err
+			}
+		}
+		if err := s.fill(b); err != nil || len(b.Data) > 0 || b.Fault != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// open goes to the next file that may hold entries of the time asked for. A fault of it stands at its end, so it comes
+// in a block of its own, and what could be read before it follows.
+func (s *back) open(ctx context.Context, b *Block) error {
+	f, err := s.opener.next()
+	if errors.As(err, &b.Fault) {
+		b.Path = b.Fault.Path
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.cur = f
+	if s.ordered && f.head.timed && s.over(f.head.millis) {
+		s.end = 0
+		return nil
+	}
+	if f.plain {
+		s.text = f.raw
+		s.end, err = f.wholeSize(ctx)
+		return err
+	}
+	s.text, s.end, err = f.spill(ctx)
+	if errors.As(err, &b.Fault) {
+		b.Path = f.Path
+		return nil
+	}
+	return err
+}
+
+// fill puts the lines before s.end into b, as many as fit. At the start of the file it closes it.
+func (s *back) fill(b *Block) error {
+	b.Path = s.cur.Path
+	for size := int64(blockBytes); s.end > 0; size *= 2 {
+		start := max(0, s.end-size)
+		buf := b.sized(int(size) / 2)[:s.end-start]
+		if _, err := s.text.ReadAt(buf, start); err != nil {
+			return s.lost(b, err)
+		}
+		cut := 0
+		if start > 0 {
+			cut = bytes.IndexByte(buf[:len(buf)-1], '\n') + 1
+		}
+		if cut > 0 || start == 0 {
+			b.Data, b.Offset, s.end = buf[cut:], start+int64(cut), start+int64(cut)
+			s.ended = s.ordered && s.before(b.Data)
+			return nil
+		}
+		if size >= maxLine {
+			return s.skipLong(b, start)
+		}
+	}
+	return s.closeFile()
+}
+
+// lost gives up the rest of a file that cannot be read, or has shrunk.
+func (s *back) lost(b *Block, err error) error {
+	b.Fault = &CorruptError{Path: s.cur.Path, Offset: s.end, Err: err}
+	return s.closeFile()
+}
+
+// skipLong passes over a line of more than maxLine bytes, of which all behind before was read.
+func (s *back) skipLong(b *Block, before int64) error {
+	s.end = 0
+	for before > 0 && s.end == 0 {
+		start := max(0, before-blockBytes)
+		buf := b.buf[:before-start]
+		if _, err := s.text.ReadAt(buf, start); err != nil {
+			return s.lost(b, err)
+		}
+		s.end = start + int64(bytes.LastIndexByte(buf, '\n')+1)
+		if s.end == start {
+			s.end = 0
+		}
+		before = start
+	}
+	b.Fault = &CorruptError{Path: s.cur.Path, Offset: s.end, Err: errTooLong}
+	return nil
+}
+
+// before reports whether data proves that nothing in front of it is to be read.
+func (s *back) before(data []byte) bool {
+	millis, _, timed := cutTimestamp(data)
+	return timed && s.since != 0 && millis < s.since-maxStepBack.Milliseconds()
+}
+
+func (s *back) closeFile() error {
+	f := s.cur
+	s.cur = nil
+	return f.close()
+}
+
+// Close implements Source.
+func (s *back) Close() error {
+	if s.cur == nil {
+		return nil
+	}
+	return s.closeFile()
+}

@@ -34,17 +34,20 @@ type chain struct {
 	seen      map[uint64]bool // and of this stamp, those with these first lines
 	last      *file           // handed out last; only its identity is used
 	ended     bool            // the live file was handed out
+	step      time.Duration   // in seconds, from a stamp to the next one that may follow: 1, or -1 backwards
 }
 
 func newChain(dir, base string) *chain {
-	return &chain{dir: dir, base: base}
+	return &chain{dir: dir, base: base, step: 1}
 }
 
-// next opens the next file, and the live file as the last one.
-func (c *chain) next() (*file, error) {
+func (c *chain) next() (*file, error) { return c.walk(c.try) }
+
+// walk tries to open the next file until none is moved meanwhile.
+func (c *chain) walk(try func() (*file, error)) (*file, error) {
 	const tries = 100
 	for range tries {
-		f, err := c.try()
+		f, err := try()
 		if errors.Is(err, errMoved) {
 			continue
 		}
@@ -57,6 +60,7 @@ func (c *chain) next() (*file, error) {
 	return nil, fmt.Errorf("open journal in %s: its files keep changing", c.dir)
 }
 
+// try opens the next file, the live one as the last. It gives errMoved if that file was moved meanwhile.
 func (c *chain) try() (*file, error) {
 	if c.ended {
 		return nil, io.EOF
@@ -94,7 +98,7 @@ func (c *chain) openNew(candidate File) (*file, error) {
 
 // unreadable is the error for a file that cannot even be opened; it is passed, so that the next step goes beyond it.
 func (c *chain) unreadable(f File, err error) error {
-	c.from, c.seen = f.Stamp.Add(time.Second), nil
+	c.from, c.seen = f.Stamp.Add(c.step*time.Second), nil
 	return &CorruptError{Path: f.Path, Err: err}
 }
 

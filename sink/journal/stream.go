@@ -25,7 +25,7 @@ type Options struct {
 // Open starts a reading. A missing file gives an error that wraps fs.ErrNotExist, here or at the first Read.
 func Open(opt Options) (Source, error) {
 	if opt.Reverse {
-		return openBack(opt)
+		return openBack(opt), nil
 	}
 	s := &stream{bounds: boundsOf(opt), ordered: true}
 	if len(opt.Paths) == 0 {
