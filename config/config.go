@@ -2,7 +2,8 @@
 //
 // Config is one flat struct, and its tags are the only list of settings: the YAML key, the environment variable and the
 // line of help stand on the field, and the flag is the key with dashes (journal_dir, JOURNAL_DIR, --journal-dir). A new
-// setting is one field, its default in Default, and one line in validate.go.
+// setting is one field, its default in Default, and one line in validate.go; flags, help, the example file and the test
+// of precedence follow by reflection.
 //
 // Load merges flags over the environment over a YAML file over the defaults. All sources give text, which one parser
 // reads, so that a value is spelled the same way everywhere. An empty variable counts as unset. Whatever is wrong is
@@ -20,29 +21,29 @@ import (
 
 // Config holds every setting. The fields that are plain strings and numbers have been checked by Load.
 type Config struct {
-	JournalEnabled    bool   `yaml:"journal_enabled" env:"JOURNAL_ENABLED" help:"write the journal; false: receive and count, write nothing"`
-	JournalDir        string `yaml:"journal_dir" env:"JOURNAL_DIR" help:"directory of the journal and its backups, made if missing"`
-	JournalFile       string `yaml:"journal_file" env:"JOURNAL_FILE" help:"name of the live file; backups add .YYYYMMDD-HHMMSS"`
-	JournalMaxSize    Size   `yaml:"journal_max_size" env:"JOURNAL_MAX_SIZE" help:"the live file rotates before it would pass this; 0: no limit"`
-	JournalMaxBackups int    `yaml:"journal_max_backups" env:"JOURNAL_MAX_BACKUPS" help:"backups kept, the oldest go first; 0: keep all"`
-	JournalFsync      Fsync  `yaml:"journal_fsync" env:"JOURNAL_FSYNC" help:"how often lines are forced to the disk: never, always (each batch), or a duration"`
-	JournalBufferSize Size   `yaml:"journal_buffer_size" env:"JOURNAL_BUFFER_SIZE" help:"memory for lines that wait for the disk; what no longer fits is counted as dropped"`
-	JournalInvalid    string `yaml:"journal_invalid" env:"JOURNAL_INVALID" help:"datagrams that are no JSON: keep them wrapped, or drop and count them"`
-	JournalLocalTime  bool   `yaml:"journal_local_time" env:"JOURNAL_LOCAL_TIME" help:"datetime and backup names in the zone of TZ, not in UTC"`
-	JournalFileMode   Mode   `yaml:"journal_file_mode" env:"JOURNAL_FILE_MODE" help:"permissions of journal files, whatever the umask"`
-	JournalDirMode    Mode   `yaml:"journal_dir_mode" env:"JOURNAL_DIR_MODE" help:"permissions of a journal directory that is made"`
+	JournalEnabled    bool   `yaml:"journal_enabled" env:"JOURNAL_ENABLED" example:"false" help:"write the journal; false: receive and count, write nothing"`
+	JournalDir        string `yaml:"journal_dir" env:"JOURNAL_DIR" example:"./journal" help:"directory of the journal and its backups, made if missing"`
+	JournalFile       string `yaml:"journal_file" env:"JOURNAL_FILE" example:"hosts.journal" help:"name of the live file; backups add .YYYYMMDD-HHMMSS"`
+	JournalMaxSize    Size   `yaml:"journal_max_size" env:"JOURNAL_MAX_SIZE" example:"500MB" help:"the live file rotates before it would pass this; 0: no limit"`
+	JournalMaxBackups int    `yaml:"journal_max_backups" env:"JOURNAL_MAX_BACKUPS" example:"20" help:"backups kept, the oldest go first; 0: keep all"`
+	JournalFsync      Fsync  `yaml:"journal_fsync" env:"JOURNAL_FSYNC" example:"always" help:"how often lines are forced to the disk: never, always (each batch), or a duration"`
+	JournalBufferSize Size   `yaml:"journal_buffer_size" env:"JOURNAL_BUFFER_SIZE" example:"128MiB" help:"memory for lines that wait for the disk; what no longer fits is counted as dropped"`
+	JournalInvalid    string `yaml:"journal_invalid" env:"JOURNAL_INVALID" example:"drop" help:"datagrams that are no JSON: keep them wrapped, or drop and count them"`
+	JournalLocalTime  bool   `yaml:"journal_local_time" env:"JOURNAL_LOCAL_TIME" example:"true" help:"datetime and backup names in the zone of TZ, not in UTC"`
+	JournalFileMode   Mode   `yaml:"journal_file_mode" env:"JOURNAL_FILE_MODE" example:"0600" help:"permissions of journal files, whatever the umask"`
+	JournalDirMode    Mode   `yaml:"journal_dir_mode" env:"JOURNAL_DIR_MODE" example:"0700" help:"permissions of a journal directory that is made"`
 
-	ListenAddr     []string `yaml:"listen_addr" env:"LISTEN_ADDR" help:"UDP addresses to receive on, a list; no host: every address, IPv4 and IPv6"`
-	ListenBuffer   Size     `yaml:"listen_buffer" env:"LISTEN_BUFFER" help:"socket receive buffer; what the kernel granted is logged"`
-	MaxMessageSize Size     `yaml:"max_message_size" env:"MAX_MESSAGE_SIZE" help:"longest message after inflating; longer ones are kept as they came"`
+	ListenAddr     []string `yaml:"listen_addr" env:"LISTEN_ADDR" example:"127.0.0.1:50003,[::1]:50003" help:"UDP addresses to receive on, a list; no host: every address, IPv4 and IPv6"`
+	ListenBuffer   Size     `yaml:"listen_buffer" env:"LISTEN_BUFFER" example:"16MiB" help:"socket receive buffer; what the kernel granted is logged"`
+	MaxMessageSize Size     `yaml:"max_message_size" env:"MAX_MESSAGE_SIZE" example:"4MiB" help:"longest message after inflating; longer ones are kept as they came"`
 
-	LogLevel      string `yaml:"log_level" env:"LOG_LEVEL" help:"least level of the daemon's own log: debug, info, warn or error"`
-	LogFormat     string `yaml:"log_format" env:"LOG_FORMAT" help:"json, console, or auto: console on a terminal"`
-	LogFile       string `yaml:"log_file" env:"LOG_FILE" help:"file for the own log, rotated by itself; empty: standard error"`
-	LogMaxSize    Size   `yaml:"log_max_size" env:"LOG_MAX_SIZE" help:"log_file rotates at this size, in whole MiB"`
-	LogMaxBackups int    `yaml:"log_max_backups" env:"LOG_MAX_BACKUPS" help:"rotated files of the own log that are kept; 0: keep all"`
+	LogLevel      string `yaml:"log_level" env:"LOG_LEVEL" example:"debug" help:"least level of the daemon's own log: debug, info, warn or error"`
+	LogFormat     string `yaml:"log_format" env:"LOG_FORMAT" example:"json" help:"json, console, or auto: console on a terminal"`
+	LogFile       string `yaml:"log_file" env:"LOG_FILE" example:"/var/log/heartbeat.log" help:"file for the own log, rotated by itself; empty: standard error"`
+	LogMaxSize    Size   `yaml:"log_max_size" env:"LOG_MAX_SIZE" example:"10MB" help:"log_file rotates at this size, in whole MiB"`
+	LogMaxBackups int    `yaml:"log_max_backups" env:"LOG_MAX_BACKUPS" example:"5" help:"rotated files of the own log that are kept; 0: keep all"`
 
-	ShutdownTimeout Duration `yaml:"shutdown_timeout" env:"SHUTDOWN_TIMEOUT" help:"longest wait at the end for what was received to reach the disk"`
+	ShutdownTimeout Duration `yaml:"shutdown_timeout" env:"SHUTDOWN_TIMEOUT" example:"30s" help:"longest wait at the end for what was received to reach the disk"`
 }
 
 // Default returns the settings of a daemon that was told nothing.
@@ -74,7 +75,9 @@ type Key struct {
 	Name string // in YAML: journal_dir
 	Var  string // in the environment: JOURNAL_DIR
 	Flag string // without its dashes: journal-dir
-	Help string
+	Help string // what it does, as a phrase
+
+	Example string // a value other than the default, as it is spelled in each source
 
 	index int // of the field in Config
 }
@@ -87,11 +90,12 @@ func Keys() []Key {
 		tag := t.Field(i).Tag
 		name := tag.Get("yaml")
 		keys = append(keys, Key{
-			Name:  name,
-			Var:   tag.Get("env"),
-			Flag:  strings.ReplaceAll(name, "_", "-"),
-			Help:  tag.Get("help"),
-			index: i,
+			Name:    name,
+			Var:     tag.Get("env"),
+			Flag:    strings.ReplaceAll(name, "_", "-"),
+			Help:    tag.Get("help"),
+			Example: tag.Get("example"),
+			index:   i,
 		})
 	}
 	return keys

@@ -22,6 +22,10 @@ func (f Fault) String() string {
 	return fmt.Sprintf("%s=%q (%s): %s", f.Key, f.Value, f.Origin, f.Problem)
 }
 
+func (k Key) fault(v given, problem string) Fault {
+	return Fault{Key: k.Name, Origin: v.origin, Value: v.text, Problem: problem + ", for example " + k.Example}
+}
+
 // Faults is the error of Load for settings that are wrong: all of them at once, in the order of Keys.
 type Faults []Fault
 

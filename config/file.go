@@ -92,7 +92,7 @@ func (l *loader) loadEntries(entries []*ast.MappingValueNode) {
 		}
 		text, err := nodeText(e.Value, k.IsList())
 		if err != nil {
-			l.fault(k, given{strings.TrimSpace(e.Value.String()), origin}, err)
+			l.unreadable(k, given{strings.TrimSpace(e.Value.String()), origin}, err)
 			continue
 		}
 		if text != "" {

@@ -110,7 +110,7 @@ func (l *loader) apply(values map[string]given) {
 	for name, v := range values {
 		k, _ := keyNamed(name)
 		if err, bad := failed[k.index]; bad {
-			l.fault(k, v, err)
+			l.unreadable(k, v, err)
 		}
 		l.Origins[name] = v.origin
 	}
@@ -118,15 +118,15 @@ func (l *loader) apply(values map[string]given) {
 
 func (l *loader) empty(k Key, v given) {
 	if t := k.fieldType(); t.Kind() != reflect.String && !k.IsList() {
-		l.fault(k, v, errors.New("is empty"))
+		l.unreadable(k, v, errors.New("is empty"))
 		return
 	}
 	k.field(&l.Config).SetZero()
 }
 
-func (l *loader) fault(k Key, v given, err error) {
-	problem := fmt.Sprintf("%v; give %s", err, allowed(k.fieldType()))
-	l.faults = append(l.faults, Fault{Key: k.Name, Origin: v.origin, Value: v.text, Problem: problem})
+// unreadable notes a value that its type's parser refused.
+func (l *loader) unreadable(k Key, v given, err error) {
+	l.faults = append(l.faults, k.fault(v, fmt.Sprintf("%v; give %s", err, allowed(k.fieldType()))))
 }
 
 // parse reads the variables that environ has into cfg, and returns what could not be read by the field's index.

@@ -148,7 +148,7 @@ func TestAllFaultsAreReportedAtOnceWithTheirPlace(t *testing.T) {
 		{"journal_enabled", "flag --journal-enabled", "perhaps", "true or false"},
 		{"journal_dir", path + ":2", "[a, b]", "not a plain value"},
 		{"journal_file", "env JOURNAL_FILE", "../x", "without a directory"},
-		{"journal_max_size", path + ":1", "10 XB", "100MB"},
+		{"journal_max_size", path + ":1", "10 XB", "for example 500MB"},
 		{"journal_max_backups", path + ":3", "-1", "0 (keep all) or more"},
 		{"journal_fsync", "env JOURNAL_FSYNC", "sometimes", "never, always"},
 		{"listen_addr", "env LISTEN_ADDR", "50003", "host:port"},

@@ -76,15 +76,18 @@ func (s *Size) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalText prints the size with the largest unit that divides it, as 100MiB, 100MB or 1234.
-func (s Size) MarshalText() ([]byte, error) {
+// String prints the size with the largest unit that divides it, as 100MiB, 100MB or 1234.
+func (s Size) String() string {
 	for _, u := range sizeUnits() {
 		if s != 0 && s%u.bytes == 0 && u.bytes > 1 {
-			return fmt.Appendf(nil, "%d%s", s/u.bytes, u.name), nil
+			return fmt.Sprintf("%d%s", int64(s/u.bytes), u.name)
 		}
 	}
-	return strconv.AppendInt(nil, int64(s), 10), nil
+	return strconv.FormatInt(int64(s), 10)
 }
+
+// MarshalText prints what String does.
+func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Duration is a time.Duration, as text the way Go writes it: 500ms, 10s, 1h30m.
 type Duration time.Duration
@@ -181,23 +184,23 @@ func text(field reflect.Value) string {
 	}
 }
 
-// allowed says what the parser accepts for a field of this type, with an example.
+// allowed says what the parser accepts for a field of this type.
 func allowed(t reflect.Type) string {
 	switch t {
 	case reflect.TypeFor[Size]():
-		return "a number of bytes such as 104857600, 100MB or 64MiB"
+		return "a number of bytes, or one with a unit such as MB or MiB"
 	case reflect.TypeFor[Duration]():
-		return "a duration with its unit, such as 500ms, 10s or 1h30m"
+		return "a duration with its unit, ms, s, m or h"
 	case reflect.TypeFor[Fsync]():
-		return "never, always, or a duration such as 1s"
+		return "never, always, or a duration with its unit"
 	case reflect.TypeFor[Mode]():
-		return "an octal mode such as 0640"
+		return "permission bits in octal"
 	}
 	switch t.Kind() {
 	case reflect.Bool:
 		return "true or false"
 	case reflect.Int:
-		return "a whole number such as 10"
+		return "a whole number"
 	case reflect.Slice:
 		return "a list of texts, or one text with commas between"
 	default:

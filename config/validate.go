@@ -1,8 +1,8 @@
 package config
 
 import (
+	"fmt"
 	"net"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,26 +11,26 @@ import (
 // validate returns a fault for each value that could be read but is out of its range.
 func (l *loader) validate() Faults {
 	c, check := l.Config, checker{l: l}
-	check.that("journal_dir", c.JournalDir != "", "give a directory, for example /var/log/heartbeat or ./journal")
+	check.that("journal_dir", c.JournalDir != "", "give a directory")
 	check.that("journal_file", isPlainName(c.JournalFile),
-		"give a file name without a directory that does not start with a dot, for example messages.journal")
-	check.that("journal_max_size", c.JournalMaxSize >= 0, "give 0 (no limit) or more, for example 100MB")
-	check.that("journal_max_backups", c.JournalMaxBackups >= 0, "give 0 (keep all) or more, for example 10")
-	check.that("journal_buffer_size", c.JournalBufferSize >= MiB, "give 1MiB or more, for example 64MiB")
+		"give a file name without a directory that does not start with a dot")
+	check.that("journal_max_size", c.JournalMaxSize >= 0, "give 0 (no limit) or more")
+	check.that("journal_max_backups", c.JournalMaxBackups >= 0, "give 0 (keep all) or more")
+	check.that("journal_buffer_size", c.JournalBufferSize >= MiB, "give 1MiB or more")
 	check.oneOf("journal_invalid", c.JournalInvalid, "keep", "drop")
 	check.that("journal_file_mode", isMode(c.JournalFileMode, 0o600),
-		"give permission bits that let the owner read and write, for example 0640")
+		"give permission bits that let the owner read and write")
 	check.that("journal_dir_mode", isMode(c.JournalDirMode, 0o700),
-		"give permission bits that let the owner read, write and enter, for example 0750")
+		"give permission bits that let the owner read, write and enter")
 	check.that("listen_addr", len(c.ListenAddr) > 0 && !slices.ContainsFunc(c.ListenAddr, isNoAddress),
-		"give host:port or :port, a list with commas, for example :50003 or 127.0.0.1:50003,[::1]:50003")
-	check.between("listen_buffer", c.ListenBuffer, 4*KiB, GiB, "4MiB")
-	check.between("max_message_size", c.MaxMessageSize, KiB, 64*MiB, "1MiB")
+		"give host:port or :port, a list with commas")
+	check.between("listen_buffer", c.ListenBuffer, 4*KiB, GiB)
+	check.between("max_message_size", c.MaxMessageSize, KiB, 64*MiB)
 	check.oneOf("log_level", c.LogLevel, "debug", "info", "warn", "error")
 	check.oneOf("log_format", c.LogFormat, "auto", "json", "console")
-	check.that("log_max_size", c.LogMaxSize >= MiB, "give 1MiB or more, for example 100MB")
-	check.that("log_max_backups", c.LogMaxBackups >= 0, "give 0 (keep all) or more, for example 3")
-	check.that("shutdown_timeout", c.ShutdownTimeout > 0, "give a duration above 0, for example 10s")
+	check.that("log_max_size", c.LogMaxSize >= MiB, "give 1MiB or more")
+	check.that("log_max_backups", c.LogMaxBackups >= 0, "give 0 (keep all) or more")
+	check.that("shutdown_timeout", c.ShutdownTimeout > 0, "give a duration above 0")
 	return check.faults
 }
 
@@ -46,21 +46,20 @@ func (c *checker) that(key string, ok bool, problem string) {
 		return
 	}
 	k, _ := keyNamed(key)
-	value := text(reflect.ValueOf(c.l.Config).Field(k.index))
-	c.faults = append(c.faults, Fault{Key: key, Origin: c.l.Origins[key], Value: value, Problem: problem})
+	given := given{k.Text(c.l.Config), c.l.Origins[key]}
+	c.faults = append(c.faults, k.fault(given, problem))
 }
 
 func (c *checker) oneOf(key, value string, allowed ...string) {
-	problem := "give one of " + strings.Join(allowed, ", ")
+	problem := "give " + strings.Join(allowed, " or ")
 	if near := Nearest(value, allowed); near != "" {
-		problem += "; did you mean " + near + "?"
+		problem = "did you mean " + near + "? " + problem
 	}
 	c.that(key, slices.Contains(allowed, value), problem)
 }
 
-func (c *checker) between(key string, value, least, most Size, example string) {
-	c.that(key, value >= least && value <= most,
-		"give "+text(reflect.ValueOf(least))+" to "+text(reflect.ValueOf(most))+", for example "+example)
+func (c *checker) between(key string, value, least, most Size) {
+	c.that(key, value >= least && value <= most, fmt.Sprintf("give %v to %v", least, most))
 }
 
 func isPlainName(name string) bool {

@@ -1,9 +1,15 @@
 package cli
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
+	"io"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"hbjournal/config"
 )
 
 func newConfig(env Env) *cobra.Command {
@@ -11,15 +17,80 @@ func newConfig(env Env) *cobra.Command {
 		Use:   "config",
 		Short: "Show the settings in effect and where each comes from",
 		Args:  cobra.NoArgs,
+		Example: `  hbjournal config                        every setting, its value and its origin
+  hbjournal config --check && echo fine   only look for faults
+  hbjournal config --example > .hb.yaml   a file to start from`,
 	}
 	settings := addSettings(cmd)
+	check := cmd.Flags().Bool("check", false, "only check: exit 0 if all is right, 2 with every fault if not")
+	example := cmd.Flags().Bool("example", false, "print a commented YAML file with every setting")
+	output := cmd.Flags().StringP("output", "o", "table", "form of the output: table, json or yaml")
+	cmd.MarkFlagsMutuallyExclusive("check", "example", "output")
 	cmd.RunE = func(*cobra.Command, []string) error {
-		loaded, err := settings.load(env)
+		if *example {
+			return config.WriteExample(env.Stdout)
+		}
+		show, err := settingsPrinter(*output)
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(env.Stdout, "%+v\n", loaded.Config)
-		return err
+		loaded, err := settings.load(env)
+		for _, warning := range loaded.Warnings {
+			fmt.Fprintf(env.Stderr, "hbjournal: warning: %s\n", warning)
+		}
+		if err != nil || *check {
+			return err
+		}
+		return show(env.Stdout, loaded)
 	}
 	return cmd
+}
+
+func settingsPrinter(output string) (func(io.Writer, config.Loaded) error, error) {
+	switch output {
+	case "table":
+		return printTable, nil
+	case "json":
+		return printJSON, nil
+	case "yaml":
+		return printYAML, nil
+	}
+	return nil, &usageError{fmt.Errorf("unknown output %q", output), "give -o table, -o json or -o yaml"}
+}
+
+func printTable(w io.Writer, loaded config.Loaded) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "SETTING\tVALUE\tORIGIN")
+	for _, k := range config.Keys() {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", k.Name, cmp.Or(k.Text(loaded.Config), `""`), loaded.Origins[k.Name])
+	}
+	return table.Flush()
+}
+
+// printJSON prints one object: key name -> value and origin.
+func printJSON(w io.Writer, loaded config.Loaded) error {
+	type setting struct {
+		Value  any           `json:"value"`
+		Origin config.Origin `json:"origin"`
+	}
+	all := map[string]setting{}
+	for _, k := range config.Keys() {
+		all[k.Name] = setting{k.Value(loaded.Config), loaded.Origins[k.Name]}
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(all)
+}
+
+// printYAML prints a configuration file of the settings in effect, with the origin of each as a comment.
+func printYAML(w io.Writer, loaded config.Loaded) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, k := range config.Keys() {
+		line, err := k.YAML(loaded.Config)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(table, "%s\t# %s\n", line, loaded.Origins[k.Name])
+	}
+	return table.Flush()
 }
