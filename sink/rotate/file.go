@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"sync"
 	"time"
 )
+
+// ErrNotWhole is wrapped by the error of Write about bytes that do not end with a newline.
+var ErrNotWhole = errors.New("not whole lines")
 
 // liveFile is what a File asks of the open journal: the smallest seam at which a test can make a disk fail.
 type liveFile interface {
@@ -30,27 +32,31 @@ type File struct {
 	live      liveFile
 	id        fs.FileInfo // of live, to tell it from another file at the same path
 	size      int64       // bytes of whole lines in live
-	torn      bool        // live may hold part of a line beyond size
+	torn      int64       // bytes of a broken line that a failed write left beyond size
 	dirty     bool        // live has been written since it was last synced
 	retired   []liveFile  // rotated away, not yet synced and closed
 	retireErr error       // of retired files that could not wait for Tidy; for Tidy to report
 	newest    time.Time   // greatest stamp given or seen
 	retry     backoff     // of a rotation that was refused
 	closed    bool
-	stats     Stats
 
 	tidying sync.Mutex // held by Tidy, so that two do not remove the same backup
+
+	figures figures
 }
 
 // maxRetired bounds the descriptors that wait for Tidy: beyond it a rotation waits for the disk.
 const maxRetired = 32
 
-// Write appends lines, which must be whole lines, each with its newline. It rotates between two lines where the next
+// Write appends lines, which must be whole lines, each with its newline: ErrNotWhole says that they are not. It rotates between two lines where the next
 // would take the live file past MaxBytes. A rotation that is refused is no failure: the open file goes on.
 //
 // It returns how many bytes are in the file for good, which is a number of whole lines; with an error, the caller can
 // try again with the rest. What was written of a broken line is cut off before anything else is written.
 func (f *File) Write(lines []byte) (n int, err error) {
+	if len(lines) > 0 && lines[len(lines)-1] != '\n' {
+		return 0, fmt.Errorf("write %s: %w", f.path, ErrNotWhole)
+	}
 	defer f.tidyIfAlone()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -64,7 +70,7 @@ func (f *File) Write(lines []byte) (n int, err error) {
 		written, err := f.appendLocked(f.nextLocked(lines[n:]))
 		n += written
 		if err != nil {
-			f.stats.WriteErrors++
+			f.figures.change(func(s *Stats) { s.WriteErrors++ })
 			return n, err
 		}
 	}
@@ -104,13 +110,13 @@ func (f *File) appendLocked(lines []byte) (int, error) {
 		err = io.ErrShortWrite
 	}
 	if err != nil {
-		f.torn = n > 0
-		n = bytes.LastIndexByte(lines[:n], '\n') + 1
+		whole := bytes.LastIndexByte(lines[:n], '\n') + 1
+		f.torn, n = int64(n-whole), whole
 		err = fmt.Errorf("write %s: %w", f.path, err)
 	}
-	f.size += int64(n)
+	f.setSizeLocked(f.size + int64(n))
 	f.dirty = f.dirty || n > 0
-	if f.torn {
+	if f.torn > 0 {
 		err = errors.Join(err, f.cutLocked())
 	}
 	return n, err
@@ -121,13 +127,16 @@ func (f *File) cutLocked() error {
 	if err := f.live.Truncate(f.size); err != nil {
 		return fmt.Errorf("cut %s back to its last whole line: %w", f.path, err)
 	}
-	f.torn = false
+	f.torn = 0
 	return nil
 }
 
 // settleLocked makes the live file fit to be written: the file at the path, with nothing torn at its end.
 func (f *File) settleLocked() error {
 	info, err := os.Lstat(f.path)
+	if errors.Is(err, fs.ErrPermission) {
+		info, err = f.live.Stat() // Nobody lets us look at the path, but the open file can still be written.
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return f.replaceLocked("removed")
@@ -135,18 +144,36 @@ func (f *File) settleLocked() error {
 		return fmt.Errorf("check journal: %w", err)
 	case !os.SameFile(info, f.id):
 		return f.replaceLocked("replaced")
-	}
-	if f.torn && info.Size() > f.size {
+	case f.torn > 0 && info.Size() == f.size+f.torn:
 		return f.cutLocked()
+	case info.Size() != f.size:
+		return f.acceptSizeLocked(info.Size())
 	}
-	f.torn = false
-	if info.Size() != f.size {
-		f.stats.ExternalChanges++
-		f.opts.Log.Warn().Str("path", f.path).Int64("expected", f.size).Int64("found", info.Size()).
-			Msg("journal file was changed in size by someone else; going on at its end")
-		f.size = info.Size()
-	}
+	f.torn = 0
 	return nil
+}
+
+// acceptSizeLocked goes on at the end of a file that someone else appended to or cut. What they left unfinished there
+// must not run into our next line.
+func (f *File) acceptSizeLocked(found int64) error {
+	if err := f.mend(f.path); err != nil {
+		return fmt.Errorf("mend the last line of %s: %w", f.path, err)
+	}
+	info, err := f.live.Stat()
+	if err != nil {
+		return fmt.Errorf("check journal: %w", err)
+	}
+	f.figures.change(func(s *Stats) { s.ExternalChanges++ })
+	f.opts.Log.Warn().Str("path", f.path).Int64("expected", f.size).Int64("found", found).
+		Msg("journal file was changed in size by someone else; going on at its end")
+	f.torn = 0
+	f.setSizeLocked(info.Size())
+	return nil
+}
+
+func (f *File) setSizeLocked(size int64) {
+	f.size = size
+	f.figures.change(func(s *Stats) { s.Bytes = size })
 }
 
 // replaceLocked opens the path anew after someone took the live file away from it.
@@ -154,7 +181,7 @@ func (f *File) replaceLocked(how string) error {
 	if err := f.reopenLocked(); err != nil {
 		return err
 	}
-	f.stats.ExternalChanges++
+	f.figures.change(func(s *Stats) { s.ExternalChanges++ })
 	f.opts.Log.Warn().Str("path", f.path).Msg("journal file was " + how + " by someone else; going on in a new one")
 	return nil
 }
@@ -179,17 +206,19 @@ func (f *File) Reopen() error {
 	if f.closed {
 		return fmt.Errorf("reopen %s: %w", f.path, os.ErrClosed)
 	}
-	if f.torn {
-		if err := f.cutLocked(); err != nil {
-			return err
-		}
-	}
 	return f.reopenLocked()
 }
 
 func (f *File) reopenLocked() error {
 	if err := f.prepareLocked(); err != nil {
 		return err
+	}
+	if f.torn > 0 {
+		// The file may be someone else's by now, and its disk may be gone: no reason not to go on in a new one.
+		f.retireErr = errors.Join(f.retireErr, f.cutLocked())
+	}
+	if err := f.mend(f.path); err != nil {
+		return fmt.Errorf("mend the last line of %s: %w", f.path, err)
 	}
 	live, info, err := openLive(f.opts)
 	if err != nil {
@@ -202,7 +231,8 @@ func (f *File) reopenLocked() error {
 // retireLocked makes live the live file; the old one waits for Tidy to sync and close it.
 func (f *File) retireLocked(live liveFile, info fs.FileInfo) {
 	f.retired = append(f.retired, f.live)
-	f.live, f.id, f.size, f.torn, f.dirty = live, info, info.Size(), false, false
+	f.live, f.id, f.torn, f.dirty = live, info, 0, false
+	f.setSizeLocked(info.Size())
 	if f.opts.OnRotate != nil {
 		f.opts.OnRotate()
 	}
@@ -236,6 +266,9 @@ func (f *File) Sync() error {
 	}
 	// The file may be rotated away and closed meanwhile; then it has been synced as well.
 	if err := live.Sync(); err != nil && !errors.Is(err, os.ErrClosed) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.dirty = true
 		return fmt.Errorf("sync %s: %w", f.path, err)
 	}
 	return nil
@@ -250,33 +283,10 @@ func (f *File) Close() error {
 	}
 	f.closed = true
 	var cut error
-	if f.torn {
+	if f.torn > 0 {
 		cut = f.cutLocked()
 	}
 	f.retired = append(f.retired, f.live)
 	f.mu.Unlock()
 	return errors.Join(cut, f.tidy(), f.lock.Close())
-}
-
-// Stats are the figures of a File.
-type Stats struct {
-	Bytes           int64             // size of the live file
-	Rotations       map[string]uint64 // by reason
-	RotateErr       error             // why rotations are refused at present; nil: they are not
-	TidyErr         error             // what the last Tidy could not do
-	Backups         int               // kept, as of the last Tidy
-	Removed         uint64            // backups removed
-	ExternalChanges uint64            // times the live file was replaced, removed or changed in size by someone else
-	WriteErrors     uint64
-}
-
-// Stats returns the figures at this moment.
-func (f *File) Stats() Stats {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	s := f.stats
-	s.Bytes = f.size
-	s.Rotations = maps.Clone(f.stats.Rotations)
-	s.RotateErr = f.retry.cause
-	return s
 }

@@ -3,7 +3,6 @@ package rotate
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -14,21 +13,18 @@ import (
 // line that we write comes near it.
 const maxMend = 16 << 20
 
-// mendAll gives every plain file a last line that ends. Only a power cut can tear a backup, but then it can, and two
-// files that are read one after the other must not have their lines run together.
-func (f *File) mendAll(backups []Backup) error {
-	paths := []string{f.path}
+// mendBackups gives every plain backup a last line that ends. Only a power cut can tear one, but then it can, and two
+// files that are read one after the other must not have their lines run together. A backup that cannot be mended is no
+// reason not to start.
+func (f *File) mendBackups(backups []Backup) {
 	for _, b := range backups {
-		if b.Ending == "" {
-			paths = append(paths, filepath.Join(f.opts.Dir, b.Name))
+		if b.Ending != "" {
+			continue
+		}
+		if err := f.mend(filepath.Join(f.opts.Dir, b.Name)); err != nil {
+			f.opts.Log.Warn().Err(err).Str("backup", b.Name).Msg("last line of a journal backup cannot be mended")
 		}
 	}
-	for _, path := range paths {
-		if err := f.mend(path); err != nil {
-			return fmt.Errorf("mend the last line of %s: %w", path, err)
-		}
-	}
-	return nil
 }
 
 // mend looks at the last byte of the file, and deals with a last line that has no newline: a whole one gets it, any

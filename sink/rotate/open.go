@@ -19,7 +19,7 @@ func Open(o Options) (*File, error) {
 		return nil, err
 	}
 	f := &File{opts: o, path: o.path()}
-	f.stats.Rotations = make(map[string]uint64)
+	f.figures.stats.Rotations = make(map[string]uint64)
 	if err := f.prepareLocked(); err != nil {
 		return nil, err
 	}
@@ -89,18 +89,19 @@ func (f *File) recover() error {
 	if err := f.finishRotation(backups); err != nil {
 		return err
 	}
-	if err := f.mendAll(backups); err != nil {
-		return err
+	f.mendBackups(backups)
+	if err := f.mend(f.path); err != nil {
+		return fmt.Errorf("mend the last line of %s: %w", f.path, err)
 	}
 	if f.live, f.id, err = openLive(f.opts); err != nil {
 		return err
 	}
-	f.size = f.id.Size()
+	f.setSizeLocked(f.id.Size())
 	return nil
 }
 
 func (f *File) noteBackups(backups []Backup) {
-	f.stats.Backups = len(backups)
+	f.figures.change(func(s *Stats) { s.Backups = len(backups) })
 	if n := len(backups); n > 0 && backups[n-1].Stamp.After(f.newest) {
 		f.newest = backups[n-1].Stamp
 	}

@@ -61,14 +61,16 @@ func (f *File) tryRotateLocked(reason string) error {
 			f.opts.Log.Warn().Err(err).Msg("journal cannot be rotated; going on in the open file and trying again")
 		}
 		f.retry.refused(err, now)
+		f.figures.change(func(s *Stats) { s.RotateErr = err })
 		return err
 	}
 	if f.retry.cause != nil {
 		f.opts.Log.Info().Msg("journal can be rotated again")
 	}
 	f.retry = backoff{}
+	f.figures.change(func(s *Stats) { s.RotateErr = nil })
 	if backup != "" {
-		f.stats.Rotations[reason]++
+		f.figures.change(func(s *Stats) { s.Rotations[reason]++ })
 		f.opts.Log.Info().Str("backup", backup).Int64("bytes", bytes).Str("reason", reason).Msg("journal rotated")
 	}
 	return nil
@@ -79,6 +81,9 @@ func (f *File) tryRotateLocked(reason string) error {
 func (f *File) rotateLocked(now time.Time) (backup string, err error) {
 	if f.size == 0 {
 		return "", nil
+	}
+	if err := f.prepareLocked(); err != nil {
+		return "", fmt.Errorf("rotate %s: %w", f.path, err)
 	}
 	next, err := makeNext(f.opts)
 	if err != nil {
@@ -116,6 +121,9 @@ func makeNext(o Options) (*os.File, error) {
 func (f *File) swapLocked(next string, now time.Time) (backup string, err error) {
 	for {
 		stamp := f.nextStampLocked(now)
+		if stamp.Year() > 9999 {
+			return "", fmt.Errorf("no name is free after that of %s", BackupName(f.opts.Name, f.newest))
+		}
 		backup = BackupName(f.opts.Name, stamp)
 		err := f.swapOnto(next, filepath.Join(f.opts.Dir, backup))
 		if err == nil || errors.Is(err, fs.ErrExist) {

@@ -13,15 +13,14 @@ import (
 // so in the log when that begins and when it ends.
 func (f *File) Tidy() {
 	err := f.tidy()
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	var before error
+	f.figures.change(func(s *Stats) { before, s.TidyErr = s.TidyErr, err })
 	switch {
-	case err != nil && f.stats.TidyErr == nil:
+	case err != nil && before == nil:
 		f.opts.Log.Error().Err(err).Msg("journal backups cannot be tidied up; trying again with each rotation")
-	case err == nil && f.stats.TidyErr != nil:
+	case err == nil && before != nil:
 		f.opts.Log.Info().Msg("journal backups are tidy again")
 	}
-	f.stats.TidyErr = err
 }
 
 func (f *File) tidy() error {
@@ -77,9 +76,9 @@ func (f *File) prune() error {
 		removed++
 		f.opts.Log.Info().Str("backup", b.Name).Int("max_backups", f.opts.MaxBackups).Msg("journal clean-up removed the oldest backup")
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.stats.Removed += uint64(removed)
-	f.stats.Backups = len(backups) - removed
+	f.figures.change(func(s *Stats) {
+		s.Removed += uint64(removed)
+		s.Backups = len(backups) - removed
+	})
 	return errors.Join(errs...)
 }

@@ -1,0 +1,39 @@
+package rotate
+
+import (
+	"maps"
+	"sync"
+)
+
+// Stats are the figures of a File.
+type Stats struct {
+	Bytes           int64             // size of the live file
+	Rotations       map[string]uint64 // by reason
+	RotateErr       error             // why rotations are refused at present; nil: they are not
+	TidyErr         error             // what the last Tidy could not do
+	Backups         int               // kept, as of the last Tidy
+	Removed         uint64            // backups removed
+	ExternalChanges uint64            // times the live file was replaced, removed or changed in size by someone else
+	WriteErrors     uint64
+}
+
+// figures are the Stats under a lock of their own: whoever looks must not wait for a write that hangs.
+type figures struct {
+	mu    sync.Mutex
+	stats Stats
+}
+
+func (g *figures) change(change func(*Stats)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	change(&g.stats)
+}
+
+// Stats returns the figures at this moment. It never waits for the disk.
+func (f *File) Stats() Stats {
+	f.figures.mu.Lock()
+	defer f.figures.mu.Unlock()
+	s := f.figures.stats
+	s.Rotations = maps.Clone(s.Rotations)
+	return s
+}
