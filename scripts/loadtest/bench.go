@@ -1,0 +1,223 @@
+//go:build linux
+
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// bench is what the parts share.
+type bench struct {
+	options
+	repeat int // runs of each load, of which the median counts
+	rates  table
+	rss    int64 // hbjournal's peak at all rates, in bytes
+	goals  table
+	fault  error // what no load may ever lead to: doubled or foreign lines
+}
+
+func newBench(o options) *bench {
+	b := &bench{options: o, repeat: 3}
+	if o.short {
+		b.repeat = 1
+	}
+	return b
+}
+
+// contenders are the programs to compare, hbjournal first, with settings of its own.
+func (b *bench) contenders(settings ...string) []contender {
+	all := []contender{hbjournal(b.program, settings...)}
+	if b.rsyslog != "" {
+		all = append(all, rsyslog(b.rsyslog))
+	}
+	if b.bare != "" {
+		all = append(all, bareloop(b.bare))
+	}
+	return all
+}
+
+// report prints what is known only at the end: the table of rates, and the goals.
+func (b *bench) report(w io.Writer) {
+	b.rates.print(w, "load", "program", "offered", "sent at", "lost", "CPU µs each", "peak RSS")
+	if b.rss > 0 {
+		b.goal("peak RSS at every rate", "64 MiB", mebibytes(b.rss), b.rss <= 64<<20)
+	}
+	b.goals.print(w, "goal", "limit", "figure", "")
+}
+
+// goal notes a figure beside its limit. The short form has no limits.
+func (b *bench) goal(what, limit, figure string, ok bool) {
+	if b.short {
+		return
+	}
+	verdict := "ok"
+	if !ok {
+		verdict = "MISS"
+	}
+	b.goals.add(what, limit, figure, verdict)
+}
+
+// load is what `hbjournal send` is asked for.
+type load struct {
+	rate    int // datagrams a second; 0: as fast as it goes
+	count   int
+	sources int
+	segment bool
+}
+
+// String names the load as the tables do.
+func (l load) String() string {
+	name := count(l.rate) + "/s"
+	if l.rate == 0 {
+		name = "burst of " + count(l.count)
+	}
+	if l.segment {
+		name += ", UDP_SEGMENT"
+	}
+	return name
+}
+
+func (l load) args(port int) []string {
+	args := []string{
+		"send", "--mix", "--to", "127.0.0.1:" + strconv.Itoa(port), "--count", strconv.Itoa(l.count),
+		"--rate", strconv.Itoa(l.rate), "--sources", strconv.Itoa(l.sources),
+	}
+	if l.segment {
+		args = append(args, "--segment")
+	}
+	return args
+}
+
+// result is what one run came to.
+type result struct {
+	account
+	offered int
+	rate    int           // datagrams a second that the sender managed
+	cpu     time.Duration // of the contender, for all datagrams
+	rss     int64         // its peak, in bytes
+}
+
+func (r result) lost() int { return r.offered - r.journaled }
+
+// each is the CPU time that one datagram cost.
+func (r result) each() time.Duration { return r.cpu / time.Duration(max(r.journaled, 1)) }
+
+// run starts c, sends it the load, stops it, and checks and removes what it wrote. The work in during, if any, is done
+// while the load is sent.
+func (b *bench) run(ctx context.Context, c contender, l load, during func(*process) error) (r result, err error) {
+	p, err := launch(ctx, c, b.dir)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(p.dir)) }()
+	r, err = b.measure(ctx, p, l, during)
+	if err = errors.Join(err, p.stop()); err != nil {
+		log, _ := os.ReadFile(filepath.Join(p.dir, "log"))
+		return r, fmt.Errorf("%s under %v: %w\n%s", c.name, l, err, log)
+	}
+	files, err := journals(p.dir)
+	if err != nil {
+		return r, err
+	}
+	if r.account, err = check(files, l.count); err != nil {
+		return r, err
+	}
+	if r.doubled > 0 || r.foreign > 0 {
+		b.fault = errors.Join(b.fault, fmt.Errorf("%s under %v: %d lines doubled, %d not as sent",
+			c.name, l, r.doubled, r.foreign))
+	}
+	return r, nil
+}
+
+// measure loads a running process and takes its figures, except for what it wrote.
+func (b *bench) measure(ctx context.Context, p *process, l load, during func(*process) error) (r result, err error) {
+	if err := p.settle(ctx, 300*time.Millisecond); err != nil {
+		return r, err
+	}
+	before, err := p.cpu()
+	if err != nil {
+		return r, err
+	}
+	side := make(chan error, 1)
+	go func() {
+		if during == nil {
+			side <- nil
+			return
+		}
+		side <- during(p)
+	}()
+	r.offered = l.count
+	r.rate, err = b.send(ctx, l, p.port)
+	if err = errors.Join(err, <-side); err != nil {
+		return r, err
+	}
+	if err := p.settle(ctx, 300*time.Millisecond); err != nil {
+		return r, err
+	}
+	after, err := p.cpu()
+	if err != nil {
+		return r, err
+	}
+	r.cpu = after - before
+	r.rss, err = p.peakRSS()
+	return r, err
+}
+
+// sentRate finds the rate in the summary of `hbjournal send`.
+var sentRate = regexp.MustCompile(`, ([0-9]+)/s`)
+
+// send runs `hbjournal send` and returns the rate that it managed.
+func (b *bench) send(ctx context.Context, l load, port int) (int, error) {
+	cmd := exec.CommandContext(ctx, b.program, l.args(port)...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return 0, fmt.Errorf("%v: %w: %s", cmd, err, out)
+	}
+	match := sentRate.FindSubmatch(out)
+	if match == nil {
+		return 0, fmt.Errorf("%v: no rate in its summary: %s", cmd, out)
+	}
+	return strconv.Atoi(string(match[1]))
+}
+
+// compare lets the contenders take turns at l, and returns the median run of each by CPU time. Its loss and memory are
+// the worst of all runs.
+func (b *bench) compare(ctx context.Context, l load, contenders []contender) (map[string]result, error) {
+	runs := map[string][]result{}
+	for range b.repeat {
+		for _, c := range contenders {
+			r, err := b.run(ctx, c, l, nil)
+			if err != nil {
+				return nil, err
+			}
+			runs[c.name] = append(runs[c.name], r)
+		}
+	}
+	medians := map[string]result{}
+	for name, all := range runs {
+		medians[name] = median(all)
+	}
+	return medians, nil
+}
+
+func median(all []result) result {
+	slices.SortFunc(all, func(a, b result) int { return cmp.Compare(a.each(), b.each()) })
+	m := all[len(all)/2]
+	for _, r := range all {
+		m.rss = max(m.rss, r.rss)
+	}
+	worst := slices.MaxFunc(all, func(a, b result) int { return cmp.Compare(a.lost(), b.lost()) })
+	m.journaled = m.offered - worst.lost()
+	return m
+}
