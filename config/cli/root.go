@@ -74,6 +74,7 @@ func newRoot(env Env) *cobra.Command {
 	root.AddCommand(
 		newServe(env),
 		newConfig(env),
+		newSend(env),
 		newVersion(env),
 	)
 	markRun(root)
