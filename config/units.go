@@ -1,7 +1,6 @@
 package config
 
 import (
-	"encoding"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -102,8 +101,8 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalText prints the duration without the zeros that time.Duration ends in: 1m, not 1m0s.
-func (d Duration) MarshalText() ([]byte, error) {
+// String prints the duration without the zeros that time.Duration ends in: 1m, not 1m0s.
+func (d Duration) String() string {
 	s := time.Duration(d).String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
@@ -111,8 +110,11 @@ func (d Duration) MarshalText() ([]byte, error) {
 	if strings.HasSuffix(s, "h0m") {
 		s = strings.TrimSuffix(s, "0m")
 	}
-	return []byte(s), nil
+	return s
 }
+
+// MarshalText prints what String does.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 // Mode is the permission bits of a file, as text in octal: 0640.
 type Mode fs.FileMode
@@ -128,8 +130,11 @@ func (m *Mode) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalText prints the mode as 0640.
-func (m Mode) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%04o", uint32(m)), nil }
+// String prints the mode as 0640.
+func (m Mode) String() string { return fmt.Sprintf("%04o", uint32(m)) }
+
+// MarshalText prints what String does.
+func (m Mode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
 // Fsync says how often lines are forced to the disk: a time between, FsyncNever or FsyncAlways.
 type Fsync time.Duration
@@ -157,31 +162,26 @@ func (f *Fsync) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalText prints never, always, or the duration.
-func (f Fsync) MarshalText() ([]byte, error) {
+// String prints never, always, or the duration.
+func (f Fsync) String() string {
 	switch f {
 	case FsyncNever:
-		return []byte("never"), nil
+		return "never"
 	case FsyncAlways:
-		return []byte("always"), nil
+		return "always"
 	}
-	return Duration(f).MarshalText()
+	return Duration(f).String()
 }
+
+// MarshalText prints what String does.
+func (f Fsync) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
 
 // text spells a field's value the way that the parser reads it back.
 func text(field reflect.Value) string {
-	switch v := field.Interface().(type) {
-	case encoding.TextMarshaler:
-		b, err := v.MarshalText()
-		if err != nil {
-			return fmt.Sprint(v)
-		}
-		return string(b)
-	case []string:
-		return strings.Join(v, ",")
-	default:
-		return fmt.Sprint(v)
+	if list, ok := field.Interface().([]string); ok {
+		return strings.Join(list, ",")
 	}
+	return fmt.Sprint(field.Interface())
 }
 
 // allowed says what the parser accepts for a field of this type.
