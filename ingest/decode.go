@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
@@ -63,13 +64,12 @@ func (d *Decoder) Decode(datagram []byte) Message {
 }
 
 func (d *Decoder) decodeText(text []byte) Message {
-	d.compact = kept(d.compact)
-	repaired := false
-	source := text
+	repaired, source := false, text
 	if !utf8.Valid(text) {
 		d.repaired = appendRepaired(kept(d.repaired), text)
 		source, repaired = d.repaired, true
 	}
+	d.compact = slices.Grow(kept(d.compact), len(source)) // Compact never needs more.
 	value, err := journal.Compact(d.compact, source)
 	switch {
 	case err != nil:
@@ -172,12 +172,14 @@ func (d *Decoder) readAll(stream io.Reader, limit int) ([]byte, error) {
 
 func tooLarge(limit int) error { return fmt.Errorf("%w=%d", ErrTooLarge, limit) }
 
+var errNotObject = errors.New("not a JSON object")
+
 // wrapValue makes an object of a JSON array or scalar.
 func (d *Decoder) wrapValue(value []byte) Message {
 	d.wrapped = append(kept(d.wrapped), `{"_value":`...)
 	d.wrapped = append(d.wrapped, value...)
 	d.wrapped = append(d.wrapped, '}')
-	return Message{JSON: d.wrapped, Invalid: errors.New("not a JSON object")}
+	return Message{JSON: d.wrapped, Invalid: errNotObject}
 }
 
 // wrapBytes makes an object of bytes that are no JSON, so that they can be had back exactly as they came.

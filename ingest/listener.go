@@ -30,7 +30,7 @@ type Options struct {
 	DrainTimeout time.Duration // for reading what waits in the sockets when Serve is told to stop; 0: 5 s
 
 	Now func() time.Time // nil: time.Now
-	Log zerolog.Logger   // sockets, kernel losses; at debug level each datagram's source; zero value: silent
+	Log zerolog.Logger   // sockets, kernel losses; at debug level each message; zero value: silent
 }
 
 func (o Options) withDefaults() (Options, error) {

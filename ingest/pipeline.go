@@ -1,9 +1,12 @@
 package ingest
 
 import (
+	"errors"
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"hbjournal/sink/journal"
 )
@@ -17,6 +20,18 @@ type Appender interface {
 	NoteLoss(reason string, lost uint64, first, last time.Time)
 }
 
+// ErrDisabled is what Discard says of all lines.
+var ErrDisabled = errors.New("journal is disabled")
+
+// Discard is the Appender of a daemon that receives and counts, and writes nothing.
+type Discard struct{}
+
+// Append takes nothing: it returns ErrDisabled.
+func (Discard) Append([]byte, int) error { return ErrDisabled }
+
+// NoteLoss does nothing.
+func (Discard) NoteLoss(string, uint64, time.Time, time.Time) {}
+
 // flushBytes is how many bytes of lines a pipeline gathers before it hands them over within a batch of datagrams.
 const flushBytes = 128 << 10
 
@@ -25,6 +40,8 @@ const flushBytes = 128 << 10
 type pipeline struct {
 	to          Appender // set before the first batch
 	dropInvalid bool
+	debug       bool // log each datagram
+	log         zerolog.Logger
 	decoder     Decoder
 	encoder     *journal.Encoder
 
@@ -37,6 +54,8 @@ type pipeline struct {
 func newPipeline(o Options) *pipeline {
 	return &pipeline{
 		dropInvalid: o.DropInvalid,
+		debug:       o.Log.Debug().Enabled(),
+		log:         o.Log,
 		decoder:     Decoder{MaxMessageBytes: o.MaxMessageBytes},
 		encoder:     journal.NewEncoder(o.Location),
 		ledger:      Ledger{Dropped: map[string]uint64{"queue": 0}},
@@ -62,6 +81,9 @@ func (p *pipeline) process(datagram []byte, from netip.AddrPort, at time.Time) {
 		return
 	}
 	p.count(message)
+	if p.debug {
+		p.log.Debug().Stringer("from", from).Int("bytes", len(datagram)).RawJSON("message", message.JSON).Msg("received journal message")
+	}
 	p.lines = p.encoder.AppendLine(p.lines, at, from, message.JSON)
 	p.entries++
 	if len(p.lines) >= flushBytes {
@@ -84,7 +106,7 @@ func (p *pipeline) flush() {
 		return
 	}
 	if err := p.to.Append(p.lines, p.entries); err != nil {
-		p.ledger.Dropped["queue"] += uint64(p.entries)
+		p.ledger.Dropped[dropReason(err)] += uint64(p.entries)
 	} else {
 		p.ledger.Accepted += uint64(p.entries)
 	}
@@ -92,6 +114,14 @@ func (p *pipeline) flush() {
 	if cap(p.lines) > 2*flushBytes {
 		p.lines = nil
 	}
+}
+
+// dropReason is the word under which entries are counted that an Appender refused.
+func dropReason(err error) string {
+	if errors.Is(err, ErrDisabled) {
+		return "disabled"
+	}
+	return "queue"
 }
 
 // noteKernelLoss counts datagrams that the socket's buffer had no room for, and has it noted in the journal.

@@ -3,10 +3,7 @@ package cli
 import (
 	"context"
 
-	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
-
-	"hbjournal/config"
 )
 
 func newServe(env Env) *cobra.Command {
@@ -37,11 +34,5 @@ func serve(ctx context.Context, settings *settings, env Env) error {
 		log.Warn().Msg("configuration: " + warning)
 	}
 	log.Info().Str("version", versionText()).Str("config", loaded.File).Msg("hbjournal starts")
-	return runServe(ctx, loaded.Config, log)
-}
-
-// runServe receives and journals until ctx is done.
-func runServe(ctx context.Context, cfg config.Config, log zerolog.Logger) error {
-	<-ctx.Done()
-	return nil
+	return runDaemon(ctx, loaded.Config, log)
 }

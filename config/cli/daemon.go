@@ -1,0 +1,204 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+	_ "time/tzdata" // containers often have no zones of their own, and TZ must work there
+
+	"github.com/rs/zerolog"
+
+	"hbjournal/config"
+	"hbjournal/ingest"
+	"hbjournal/sink"
+	"hbjournal/sink/rotate"
+)
+
+// The Journal is what the sockets' readers append to.
+var _ ingest.Appender = (*sink.Journal)(nil)
+
+// daemon is the running program.
+type daemon struct {
+	log      zerolog.Logger
+	listener *ingest.Listener
+	journal  *sink.Journal // nil: journaling is disabled
+}
+
+// runDaemon receives and journals until ctx is done or a signal ends it; what was received by then is on the disk when
+// it returns nil.
+func runDaemon(ctx context.Context, cfg config.Config, log zerolog.Logger) error {
+	listener, err := ingest.Listen(ingestOptions(cfg, log))
+	if err != nil {
+		return listenHint(err)
+	}
+	d := &daemon{log: log, listener: listener}
+	if cfg.JournalEnabled {
+		if d.journal, err = sink.Open(sinkOptions(cfg, listener.Addrs()[0], log)); err != nil {
+			return errors.Join(journalHint(err, cfg), listener.Close())
+		}
+		log.Info().Str("dir", cfg.JournalDir).Str("file", cfg.JournalFile).Int64("max_size", int64(cfg.JournalMaxSize)).
+			Int("max_backups", cfg.JournalMaxBackups).Msg("journal opened")
+	} else {
+		log.Warn().Msg("journal is disabled: receiving and counting, writing nothing")
+	}
+	return d.run(ctx)
+}
+
+// run serves until ctx is done or the process is told to stop; then it drains and closes everything.
+func (d *daemon) run(ctx context.Context) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// From the first signal on, the next one has its default effect again: it ends the process at once.
+	context.AfterFunc(ctx, stop)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, append(reopenSignals(), rotateSignals()...)...)
+	defer signal.Stop(signals)
+
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		d.listener.Serve(ctx, d.appender())
+	}()
+	for {
+		select {
+		case s := <-signals:
+			d.handle(s)
+		case <-served:
+			return d.close()
+		}
+	}
+}
+
+func (d *daemon) appender() ingest.Appender {
+	if d.journal == nil {
+		return ingest.Discard{}
+	}
+	return d.journal
+}
+
+// close writes out what was received and says what became of it all.
+func (d *daemon) close() error {
+	d.log.Info().Msg("journal stops: writing out what was received")
+	err := d.listener.Close()
+	if d.journal != nil {
+		err = errors.Join(err, d.journal.Close())
+	}
+	ledger := d.listener.Ledger()
+	event := d.log.Info().Uint64("received", ledger.Received).Uint64("invalid", ledger.Invalid).Uint64("kernel", ledger.Kernel)
+	if d.journal != nil {
+		event.Uint64("journaled", d.journal.Stats().Entries)
+	}
+	event.Interface("dropped", ledger.Dropped).Msg("journal stopped")
+	return err
+}
+
+func (d *daemon) handle(s os.Signal) {
+	if d.journal == nil {
+		return
+	}
+	var err error
+	for _, reopen := range reopenSignals() {
+		if s == reopen {
+			d.log.Info().Stringer("signal", s).Msg("journal file is reopened")
+			err = d.journal.Reopen()
+		}
+	}
+	for _, rotate := range rotateSignals() {
+		if s == rotate {
+			err = d.journal.Rotate()
+		}
+	}
+	if err != nil {
+		d.log.Error().Err(err).Stringer("signal", s).Msg("journal could not do what the signal asks")
+	}
+}
+
+func location(cfg config.Config) *time.Location {
+	if cfg.JournalLocalTime {
+		return time.Local
+	}
+	return time.UTC
+}
+
+func ingestOptions(cfg config.Config, log zerolog.Logger) ingest.Options {
+	return ingest.Options{
+		Addrs:           cfg.ListenAddr,
+		BufferBytes:     int(cfg.ListenBuffer),
+		MaxMessageBytes: int(cfg.MaxMessageSize),
+		DropInvalid:     cfg.JournalInvalid == "drop",
+		Location:        location(cfg),
+		DrainTimeout:    time.Duration(cfg.ShutdownTimeout) / 4,
+		Log:             log,
+	}
+}
+
+func sinkOptions(cfg config.Config, source netip.AddrPort, log zerolog.Logger) sink.Options {
+	return sink.Options{
+		Dir:          cfg.JournalDir,
+		File:         cfg.JournalFile,
+		MaxBytes:     int64(cfg.JournalMaxSize),
+		MaxBackups:   cfg.JournalMaxBackups,
+		FileMode:     fs.FileMode(cfg.JournalFileMode),
+		DirMode:      fs.FileMode(cfg.JournalDirMode),
+		Location:     location(cfg),
+		Fsync:        fsync(cfg.JournalFsync),
+		BufferBytes:  int64(cfg.JournalBufferSize),
+		CloseTimeout: time.Duration(cfg.ShutdownTimeout) * 3 / 4,
+		Source:       source,
+		Log:          log,
+	}
+}
+
+func fsync(f config.Fsync) time.Duration {
+	switch f {
+	case config.FsyncNever:
+		return sink.FsyncNever
+	case config.FsyncAlways:
+		return sink.FsyncAlways
+	}
+	return time.Duration(f)
+}
+
+// listenHint adds what to do about a socket that could not be bound.
+func listenHint(err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return &hintedError{err, "another program listens there ('ss -ulpn' shows which); stop it or set LISTEN_ADDR, such as LISTEN_ADDR=:50004"}
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return &hintedError{err, "no interface of this machine has that address; set LISTEN_ADDR, such as LISTEN_ADDR=:50003 for all of them"}
+	case errors.Is(err, fs.ErrPermission):
+		return &hintedError{err, "ports below 1024 need a privilege; set LISTEN_ADDR to a higher one, such as LISTEN_ADDR=:50003"}
+	}
+	return &hintedError{err, "set LISTEN_ADDR to host:port, such as LISTEN_ADDR=127.0.0.1:50003"}
+}
+
+// journalHint adds what to do about a journal that could not be opened.
+func journalHint(err error, cfg config.Config) error {
+	switch {
+	case errors.Is(err, rotate.ErrLocked):
+		return &hintedError{err, "stop the other process, or give this one a journal of its own with JOURNAL_DIR or JOURNAL_FILE"}
+	case errors.Is(err, rotate.ErrNotRegular):
+		return &hintedError{err, "move it away, or set JOURNAL_FILE to another name"}
+	}
+	return &hintedError{err, fmt.Sprintf("%s; set JOURNAL_DIR=./journal or another directory that may be written", access(cfg.JournalDir))}
+}
+
+// access says who we are, and the mode of the nearest directory above path that exists.
+func access(path string) string {
+	for ; ; path = filepath.Dir(path) {
+		info, err := os.Stat(path)
+		if err == nil {
+			return fmt.Sprintf("this is uid %d, and %s has mode %v", os.Getuid(), path, info.Mode())
+		}
+		if path == filepath.Dir(path) {
+			return fmt.Sprintf("this is uid %d", os.Getuid())
+		}
+	}
+}

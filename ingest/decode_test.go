@@ -1,0 +1,212 @@
+package ingest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+func zlibbed(text string) []byte {
+	return compressed(text, func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) })
+}
+
+func gzipped(text string) []byte {
+	return compressed(text, func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) })
+}
+
+func compressed(text string, to func(io.Writer) io.WriteCloser) []byte {
+	var b bytes.Buffer
+	w := to(&b)
+	if _, err := io.WriteString(w, text); err != nil {
+		panic(err)
+	}
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+func TestDecodeKeepsObjectsAsTheyAre(t *testing.T) {
+	var d Decoder
+	f := func(datagram []byte, want string) {
+		t.Helper()
+		m := d.Decode(datagram)
+		if string(m.JSON) != want || m.Invalid != nil || m.Repaired {
+			t.Errorf("Decode(%q) = %q, invalid %v, repaired %v; want %q", datagram, m.JSON, m.Invalid, m.Repaired, want)
+		}
+	}
+	f([]byte(`{"ID":"HTB","n":1.0,"n":18446744073709551616}`), `{"ID":"HTB","n":1.0,"n":18446744073709551616}`)
+	f([]byte("{\"ID\": \"HTB\",\r\n\t\"s\": \"a b\"}\n"), `{"ID":"HTB","s":"a b"}`)
+	f(zlibbed(`{"ID": "PLG"}`), `{"ID":"PLG"}`)
+	f(gzipped(`{"ID": "PLG"}`), `{"ID":"PLG"}`)
+	f(zlibbed(`{"again":true}`), `{"again":true}`)
+	f([]byte(`{"a":1e400,"b":-0}`), `{"a":1e400,"b":-0}`)
+}
+
+func TestDecodeWrapsWhatIsNoObject(t *testing.T) {
+	var d Decoder
+	f := func(datagram []byte, want string) {
+		t.Helper()
+		m := d.Decode(datagram)
+		if string(m.JSON) != want || m.Invalid == nil {
+			t.Errorf("Decode(%q) = %q, invalid %v; want %q", datagram, m.JSON, m.Invalid, want)
+		}
+	}
+	f(nil, `{"_raw":"","_error":"empty datagram"}`)
+	f([]byte("[1, 2]"), `{"_value":[1,2]}`)
+	f([]byte(" 42 "), `{"_value":42}`)
+	f([]byte("null"), `{"_value":null}`)
+	f(zlibbed(`"text"`), `{"_value":"text"}`)
+	f([]byte("hello\nworld\x00\x7f\\\""), `{"_raw":"hello\nworld\u0000\u007f\\\"","_error":"invalid JSON at byte 0"}`)
+	f([]byte(`{"a":1`), `{"_raw":"{\"a\":1","_error":"unexpected end of JSON at byte 6"}`)
+	f([]byte("\xff\x00"), `{"_raw_base64":"/wA=","_error":"invalid JSON at byte 0"}`)
+	f([]byte("x^ is how zlib starts too"), `{"_raw":"x^ is how zlib starts too","_error":"inflate: flate: corrupt input before offset 5"}`)
+}
+
+func TestDecodeReplacesEachByteThatIsNotUTF8(t *testing.T) {
+	var d Decoder
+	m := d.Decode([]byte("{\"s\": \"a\xff\xfeb\xc3\"}"))
+	if want := "{\"s\":\"a\ufffd\ufffdb\ufffd\"}"; string(m.JSON) != want || !m.Repaired || m.Invalid != nil {
+		t.Errorf("got %q, repaired %v, invalid %v; want %q", m.JSON, m.Repaired, m.Invalid, want)
+	}
+}
+
+func TestDecodeKeepsDamagedCompressedDatagramsByteForByte(t *testing.T) {
+	good := zlibbed(`{"ID":"PLG","text":"` + strings.Repeat("hello ", 50) + `"}`)
+	for name, datagram := range map[string][]byte{
+		"cut":                good[:len(good)-5],
+		"header only":        good[:2],
+		"wrong checksum":     append(bytes.Clone(good[:len(good)-1]), good[len(good)-1]^1),
+		"bytes after it":     append(bytes.Clone(good), 'x'),
+		"corrupt":            append(bytes.Clone(good[:10]), bytes.Repeat([]byte{0xff}, 20)...),
+		"gzip cut":           gzipped(`{"ID":"PLG"}`)[:15],
+		"gzip header broken": []byte("\x1f\x8b\x09\xff"),
+	} {
+		var d Decoder
+		m := d.Decode(datagram)
+		if m.Invalid == nil {
+			t.Errorf("%s: taken for a good message: %q", name, m.JSON)
+		}
+		if got := original(t, m.JSON); !bytes.Equal(got, datagram) {
+			t.Errorf("%s: got back %q, want %q", name, got, datagram)
+		}
+		// The decoder is as good as new for the next datagram.
+		if m := d.Decode(zlibbed(`{"ok":1}`)); string(m.JSON) != `{"ok":1}` {
+			t.Errorf("%s: the next datagram became %q", name, m.JSON)
+		}
+	}
+}
+
+// original undoes the wrapping of bytes that are no JSON.
+func original(t *testing.T, message []byte) []byte {
+	t.Helper()
+	var wrapped struct {
+		Raw    *string `json:"_raw"`
+		Base64 *string `json:"_raw_base64"`
+		Error  string  `json:"_error"`
+	}
+	if err := json.Unmarshal(message, &wrapped); err != nil || wrapped.Error == "" {
+		t.Fatalf("unwrap %q: %v", message, err)
+	}
+	if wrapped.Raw != nil {
+		return []byte(*wrapped.Raw)
+	}
+	b, err := base64.StdEncoding.DecodeString(*wrapped.Base64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestDecodeStopsInflatingAtTheLimit(t *testing.T) {
+	d := Decoder{MaxMessageBytes: 1000}
+	for name, text := range map[string]string{
+		"a byte too many": `{"s":"` + strings.Repeat("x", 993) + `"}`,
+		"a bomb":          strings.Repeat("\x00", 50<<20),
+	} {
+		m := d.Decode(zlibbed(text))
+		if !errors.Is(m.Invalid, ErrTooLarge) {
+			t.Errorf("%s: %v; want ErrTooLarge", name, m.Invalid)
+		}
+		if d.inflated.Cap() > keptScratch {
+			t.Errorf("%s: %d bytes were inflated, with a limit of %d", name, d.inflated.Cap(), d.MaxMessageBytes)
+		}
+	}
+	exact := `{"s":"` + strings.Repeat("x", 992) + `"}`
+	if m := d.Decode(zlibbed(exact)); string(m.JSON) != exact {
+		t.Errorf("a message of exactly the limit was not taken: %v", m.Invalid)
+	}
+}
+
+func TestDecodeDoesNotAllocateForGoodMessages(t *testing.T) {
+	for name, datagram := range map[string][]byte{
+		"plain":  []byte(`{"ID":"HTB","name":"webserver1","interval":30,"ver":1}`),
+		"spaced": []byte(`{"ID": "HTB", "name": "webserver1", "interval": 30, "ver": 1}`),
+		"zlib":   zlibbed(`{"ID": "HTB", "name": "webserver1", "interval": 30, "ver": 1}`),
+		"array":  []byte(`[1, 2, 3]`),
+	} {
+		var d Decoder
+		if n := testing.AllocsPerRun(100, func() { d.Decode(datagram) }); n != 0 {
+			t.Errorf("%s: got %v allocations, want 0", name, n)
+		}
+	}
+}
+
+// FuzzDecode: whatever comes in, one line comes out, which holds an object.
+func FuzzDecode(f *testing.F) {
+	for _, seed := range [][]byte{
+		nil, []byte(`{"ID":"HTB"}`), []byte("[1, \n2]"), []byte("\xff\xfe"), []byte("{\"a\":\"\xff\n\"}"), []byte(`{"a":"\u0000"}`),
+		zlibbed(`{"a": 1}`), gzipped(`{"a": 1}`), zlibbed("\x00\n"), []byte(strings.Repeat("[", 60_000)), []byte("8\x05x"),
+	} {
+		f.Add(seed)
+	}
+	d := Decoder{MaxMessageBytes: 1 << 16}
+	f.Fuzz(func(t *testing.T, datagram []byte) {
+		before := bytes.Clone(datagram)
+		m := d.Decode(datagram)
+		if !bytes.Equal(before, datagram) {
+			t.Fatalf("the datagram was changed")
+		}
+		if bytes.ContainsAny(m.JSON, "\n\r") || !json.Valid(m.JSON) || m.JSON[0] != '{' {
+			t.Fatalf("Decode(%q) = %q: not one line with one JSON object", datagram, m.JSON)
+		}
+		if m.Invalid != nil && !bytes.HasPrefix(m.JSON, []byte(`{"_value":`)) && !isZlib(datagram) && !isGzip(datagram) {
+			if got := original(t, m.JSON); !bytes.Equal(got, datagram) {
+				t.Fatalf("Decode(%q) gives back %q", datagram, got)
+			}
+		}
+	})
+}
+
+func BenchmarkDecode(b *testing.B) {
+	noise := make([]byte, 250)
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range noise {
+		noise[i] = byte(r.Uint32())
+	}
+	message := `{"ID":"PLG","name":"webserver0001","plugin":"cpu_monitor","cpu_percent":45.25,"load_1min":1.5,"cores":8,"note":"` +
+		strings.Repeat("all is well ", 10) + `","seq":1234567}`
+	for name, datagram := range map[string][]byte{
+		"heartbeat": []byte(`{"ID":"HTB","name":"webserver0001","interval":30,"ver":1,"seq":1000001}`),
+		"plugin":    []byte(message),
+		"spaced":    []byte(strings.NewReplacer(`,"`, `, "`, `":`, `": `).Replace(message)),
+		"zlib":      zlibbed(message),
+		"noise":     noise,
+	} {
+		b.Run(name, func(b *testing.B) {
+			var d Decoder
+			b.SetBytes(int64(len(datagram)))
+			b.ReportAllocs()
+			for b.Loop() {
+				d.Decode(datagram)
+			}
+		})
+	}
+}
