@@ -55,9 +55,12 @@ func (c *backChain) openLive() (*file, error) {
 		err = errMoved // It was rotated: which of the two files is open now is not sure.
 	}
 	if err != nil {
-		return nil, errors.Join(err, f.close())
+		_ = f.close() // It was only looked at.
+		return nil, err
 	}
-	c.from = newest
+	if c.from = newest; !newest.IsZero() {
+		c.seen = map[uint64]bool{} // Not nil: the live file is newer than that stamp.
+	}
 	return f, nil
 }
 

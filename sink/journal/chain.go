@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -32,8 +33,10 @@ type chain struct {
 	dir, base string
 	from      time.Time       // files with an earlier stamp are done with
 	seen      map[uint64]bool // and of this stamp, those with these first lines
-	last      *file           // handed out last; only its identity is used
-	ended     bool            // the live file was handed out
+	last      *file           // handed out last
+	ended     bool            // last is the live file
+	follow    bool            // go on after the live file; then last is to be kept open
+	lost      bool            // files between last and the one before it may have been removed unread
 	step      time.Duration   // in seconds, from a stamp to the next one that may follow: 1, or -1 backwards
 }
 
@@ -62,9 +65,10 @@ func (c *chain) walk(try func() (*file, error)) (*file, error) {
 
 // try opens the next file, the live one as the last. It gives errMoved if that file was moved meanwhile.
 func (c *chain) try() (*file, error) {
-	if c.ended {
+	if c.ended && !c.follow {
 		return nil, io.EOF
 	}
+	c.lost = false
 	files, err := stableList(c.dir, c.base)
 	if err != nil {
 		return nil, err
@@ -74,11 +78,16 @@ func (c *chain) try() (*file, error) {
 			continue
 		}
 		if f, err := c.openNew(candidate); f != nil || err != nil {
+			c.lost = c.last != nil && !slices.ContainsFunc(files, c.isLast)
 			return f, err
 		}
 	}
 	return c.openLive()
 }
+
+// isLast reports whether f is the backup that was handed out last. One that was the live file then has got its stamp
+// when the chain came upon it again, if it did.
+func (c *chain) isLast(f File) bool { return !f.Live() && f.Stamp.Equal(c.last.Stamp) }
 
 // openNew opens a backup, or gives nil if its content was read already, perhaps under another name.
 func (c *chain) openNew(candidate File) (*file, error) {
@@ -86,14 +95,32 @@ func (c *chain) openNew(candidate File) (*file, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errMoved
 	}
-	if err != nil {
+	copied := candidate.Stamp.Equal(c.from) && len(c.seen) > 0
+	if err != nil && !copied {
 		return nil, c.unreadable(candidate, err)
 	}
-	if f.same(c.last) || candidate.Stamp.Equal(c.from) && c.seen[f.head.hash] {
+	if err != nil {
+		return nil, nil // A copy that is not whole yet.
+	}
+	wasLive := c.wasLive(f)
+	if wasLive {
+		c.last.File, c.ended = f.File, false
+	}
+	if wasLive || f.same(c.last) || copied && (c.seen[f.head.hash] || f.head.hash == 0) {
 		c.pass(f)
 		return nil, f.close()
 	}
 	return f, nil
+}
+
+// wasLive reports whether f is the file that was handed out as the live one, under the name that it got since, or
+// compressed since.
+func (c *chain) wasLive(f *file) bool {
+	if c.last == nil || !c.last.Live() {
+		return false
+	}
+	c.last.identify()
+	return f.same(c.last) || !f.plain && f.head.hash == c.last.head.hash && f.head.hash != 0
 }
 
 // unreadable is the error for a file that cannot even be opened; it is passed, so that the next step goes beyond it.
@@ -113,11 +140,16 @@ func (c *chain) openLive() (*file, error) {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
 	newer, err := c.newer(f)
-	if err == nil && newer {
+	switch {
+	case err != nil:
+	case newer:
 		err = errMoved
+	case c.follow && c.last != nil && os.SameFile(f.info, c.last.info):
+		err = io.EOF
 	}
 	if err != nil {
-		return nil, errors.Join(err, f.close())
+		_ = f.close() // It was only looked at.
+		return nil, err
 	}
 	return f, nil
 }
@@ -139,13 +171,52 @@ func (c *chain) newer(live *file) (bool, error) {
 // pass takes note that f needs no more reading.
 func (c *chain) pass(f *file) {
 	if f.Live() {
-		c.ended = true
+		f.from, c.ended = c.from, true
+		if c.seen != nil {
+			f.from = c.from.Add(time.Second)
+		}
 		return
 	}
+	f.from = f.Stamp
 	if !f.Stamp.Equal(c.from) || c.seen == nil {
 		c.from, c.seen = f.Stamp, map[uint64]bool{}
 	}
 	c.seen[f.head.hash] = true
+}
+
+// current reports, at little cost, that there is nothing after the file handed out last: it is still the live one.
+func (c *chain) current() bool {
+	info, err := os.Stat(filepath.Join(c.dir, c.base))
+	return err == nil && c.last != nil && os.SameFile(info, c.last.info)
+}
+
+// find sets the chain before the file that at points into, and reports whether there is one.
+func (c *chain) find(at Cursor) (bool, error) {
+	c.from = at.From
+	files, err := stableList(c.dir, c.base)
+	for i, f := range files {
+		if at.First == 0 || !f.Live() && f.Stamp.Before(at.From) {
+			continue
+		}
+		candidate, err := openFile(f)
+		if err != nil {
+			continue // It was moved, or cannot be read: next will see.
+		}
+		found := candidate.head.hash == at.First
+		if err := candidate.close(); err != nil {
+			return false, err
+		}
+		if found {
+			c.from = startOf(files, i)
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+// forget sets the chain back to its beginning.
+func (c *chain) forget() {
+	*c = chain{dir: c.dir, base: c.base, step: c.step, follow: c.follow}
 }
 
 // seek looks from the newest file backwards for the first one that begins before since.

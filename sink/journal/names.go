@@ -22,8 +22,8 @@ type File struct {
 // Live reports whether f is the file that is being written.
 func (f File) Live() bool { return f.Stamp.IsZero() }
 
-// stampLen is the length of YYYYMMDD-HHMMSS.
-const stampLen = len("20060102-150405")
+// stampLayout is the YYYYMMDD-HHMMSS of a backup's name.
+const stampLayout = "20060102-150405"
 
 // endingsOf matches what we and logrotate put after the stamp, in any order and number, since a logrotate stanza for
 // messages.journal.* catches its own files again: .1, .1.gz, .2.gz, -20260328, .zst, .1.gz.1.gz.
@@ -31,7 +31,7 @@ var endingsOf = regexp.MustCompile(`^(\.[0-9]{1,4}|-[0-9]{8}(-?[0-9]+)?|\.gz|\.z
 
 // parseName takes the name of a backup of base apart, whether the journal or logrotate gave it.
 func parseName(base, name string) (stamp time.Time, ok bool) {
-	end := len(base) + 1 + stampLen
+	end := len(base) + 1 + len(stampLayout)
 	if len(name) < end || !endingsOf.MatchString(name[end:]) {
 		return time.Time{}, false
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -27,9 +28,10 @@ type file struct {
 	info    os.FileInfo // nil with raw
 	regular bool        // a real file, not a pipe
 	plain   bool        // regular and not compressed: raw can be read at any offset
-	text    io.Reader   // the lines, decompressed
-	closes  []func()    // of the decompressors
+	text    io.Reader   // the lines, decompressed; set by begin
+	closes  []func()    // of the decompressors behind text
 	head    head        // of a regular file
+	from    time.Time   // no backup that is older than this file has this stamp or a later one
 }
 
 // head is the first line of a file: what the file is known by after it has been renamed or compressed.
@@ -39,7 +41,7 @@ type head struct {
 	timed  bool
 }
 
-// openFile opens f for reading from its start and looks at its first line. The caller closes it.
+// openFile opens f and looks at its first line. The caller begins to read it when its turn comes, and closes it.
 func openFile(f File) (*file, error) {
 	raw, err := os.Open(f.Path)
 	if err != nil {
@@ -70,16 +72,22 @@ func (f *file) start() (err error) {
 	if f.info.IsDir() {
 		return &os.PathError{Op: "read", Path: f.Path, Err: syscall.EISDIR}
 	}
-	f.regular = f.info.Mode().IsRegular()
-	if err := f.rewind(); err != nil || !f.regular {
+	if f.regular = f.info.Mode().IsRegular(); !f.regular {
+		return nil
+	}
+	if err := f.begin(); err != nil {
 		return err
 	}
 	f.head = readHead(f.text)
-	return f.rewind()
+	f.release()
+	return nil
 }
 
-// rewind sets text to the first line. A pipe is only ever at its start.
-func (f *file) rewind() error {
+// begin sets text to the first line. What has a text without a file is there already.
+func (f *file) begin() error {
+	if f.raw == nil {
+		return nil
+	}
 	f.release()
 	if f.regular {
 		if _, err := f.raw.Seek(0, io.SeekStart); err != nil {
@@ -96,6 +104,13 @@ func (f *file) rewind() error {
 		_, err = f.raw.Seek(0, io.SeekStart)
 	}
 	return err
+}
+
+// identify looks at the first line again if there was none. A plain file may grow and be cut; others stay as they are.
+func (f *file) identify() {
+	if f.plain && f.head.hash == 0 {
+		f.head = readHead(io.NewSectionReader(f.raw, 0, maxHead))
+	}
 }
 
 // growing reports whether f may be the file that is being written.
@@ -148,6 +163,7 @@ func (f *file) zstd(r io.Reader) (io.Reader, error) {
 	return z, nil
 }
 
+// release lets go of the decompressors and their memory.
 func (f *file) release() {
 	for _, c := range f.closes {
 		c()

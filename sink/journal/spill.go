@@ -30,6 +30,9 @@ func (f *file) wholeSize(ctx context.Context) (int64, error) {
 // spill writes the text of a compressed file, or of a pipe, into a temporary file without a name, since it can only be
 // read forwards, and must not fill the memory. What is corrupt of it gives a *CorruptError, and the text before it.
 func (f *file) spill(ctx context.Context) (io.ReaderAt, int64, error) {
+	if err := f.begin(); err != nil {
+		return nil, 0, err
+	}
 	temp, err := os.CreateTemp("", "hbjournal-*")
 	if err != nil {
 		return nil, 0, fmt.Errorf("make room to read %s backwards: %w", f.Path, err)

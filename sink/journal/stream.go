@@ -99,6 +99,9 @@ func (s *stream) open(b *Block) error {
 		return err
 	}
 	s.cur = f
+	if err := f.begin(); err != nil {
+		return err
+	}
 	s.lines.start(f.text, !f.regular)
 	if !s.ordered {
 		return nil

@@ -1,0 +1,236 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+)
+
+// ErrMissed is the fault that a Follower gives when files were rotated and removed before it could open them.
+var ErrMissed = errors.New("files were removed before they were read: entries may be missing")
+
+// ErrTruncated is the fault that a Follower gives when the live file was cut by someone else. It reads on from its start.
+var ErrTruncated = errors.New("the file was truncated by another program: reading on from its start")
+
+// A Follower is a Source that reads a journal from a position to its end, and then waits for what is added to it, until
+// its context ends. It gives each line once while files are rotated, compressed, pruned, renamed, recreated or cut.
+//
+// What makes that sure: the files that follow the current one are opened as soon as they appear and are then held open,
+// so that nothing that happens to their names matters. And a file is left only when a later one was seen to hold
+// something, and it was read to its end after that, since the writer has left it by then.
+type Follower struct {
+	chain  chain
+	files  []*file // the current one and those held open after it
+	lines  lines   // of files[0]
+	looked time.Time
+	leave  bool // a later file holds something: the current one is left at its end
+	missed bool // to be said with the next block
+}
+
+const (
+	pollEvery = 40 * time.Millisecond
+	maxHeld   = 32 // files that are held open; those after them still have to stay until their turn comes
+)
+
+// Follow starts at a position; the zero Cursor is the oldest entry that there is. Since in opt leaves out what is older
+// as Open does. The journal must be there. If the position is not there any more, Follow starts at the one after it.
+func Follow(opt Options, at Cursor) (*Follower, error) {
+	f := &Follower{chain: chain{dir: opt.Dir, base: opt.Base, step: 1, follow: true}}
+	since := boundsOf(opt).since
+	if at != (Cursor{}) || since == 0 {
+		return f, f.resume(at)
+	}
+	if err := f.chain.seek(since); err != nil {
+		return nil, err
+	}
+	first, err := f.chain.next()
+	if err != nil {
+		return nil, err
+	}
+	offset := int64(0)
+	if first.plain {
+		offset, err = first.seekTime(since)
+	}
+	f.files = []*file{first}
+	return f, errors.Join(err, f.goTo(offset))
+}
+
+// resume goes to the file that at points into, and to its offset there.
+func (f *Follower) resume(at Cursor) error {
+	const tries = 10
+	for range tries {
+		found, err := f.chain.find(at)
+		if err != nil {
+			return err
+		}
+		first, err := f.chain.next()
+		if err != nil {
+			return err
+		}
+		f.files = []*file{first}
+		if !found {
+			f.missed = at.First != 0
+			return f.goTo(0)
+		}
+		if first.head.hash == at.First {
+			return f.goTo(at.Offset)
+		}
+		f.chain.forget()
+		_ = first.close() // It was moved meanwhile, and only looked at.
+	}
+	return fmt.Errorf("open journal in %s: its files keep changing", f.chain.dir)
+}
+
+// goTo goes on at an offset of the current file.
+func (f *Follower) goTo(offset int64) error {
+	cur := f.files[0]
+	if err := cur.begin(); err != nil {
+		return err
+	}
+	f.lines.start(cur.text, false)
+	if offset == 0 {
+		return nil
+	}
+	f.lines.offset, f.lines.number = offset, 0
+	if cur.plain {
+		_, err := cur.raw.Seek(offset, io.SeekStart)
+		return err
+	}
+	_, err := io.CopyN(io.Discard, cur.text, offset)
+	return err
+}
+
+// Cursor is the position behind the last Read.
+func (f *Follower) Cursor() Cursor {
+	cur := f.files[0]
+	cur.identify()
+	return Cursor{From: cur.from, First: cur.head.hash, Offset: f.lines.offset}
+}
+
+// Read implements Source. It waits until there is something to read, and returns the error of ctx when that ends.
+func (f *Follower) Read(ctx context.Context, b *Block) error {
+	for ctx.Err() == nil {
+		b.reset()
+		if time.Since(f.looked) >= pollEvery {
+			if err := f.look(b); err != nil || b.Fault != nil {
+				return err
+			}
+		}
+		b.Path = f.files[0].Path
+		err := f.lines.next(b)
+		if err == io.EOF {
+			err = f.end(ctx, b)
+		} else if err != nil {
+			f.fault(b, err)
+			err = nil
+		}
+		if err != nil || len(b.Data) > 0 || b.Fault != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// end goes on at the end of the current file: to the next file, or to sleep.
+func (f *Follower) end(ctx context.Context, b *Block) error {
+	if f.leave {
+		f.lines.takeRest(b)
+		return f.advance()
+	}
+	if err := f.look(b); err != nil || b.Fault != nil {
+		return err
+	}
+	var err error
+	if f.leave, err = f.laterHolds(); !f.leave && err == nil {
+		_ = wait(ctx, pollEvery) // Read returns the error of ctx.
+	}
+	return err
+}
+
+// laterHolds reports whether a file after the current one holds something.
+func (f *Follower) laterHolds() (bool, error) {
+	for _, later := range f.files[1:] {
+		info, err := later.raw.Stat()
+		if err != nil || info.Size() > 0 {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// advance leaves the current file for the next one.
+func (f *Follower) advance() error {
+	err := f.files[0].close()
+	f.files, f.leave = f.files[1:], false
+	return errors.Join(err, f.goTo(0))
+}
+
+// fault reports what is wrong at the current position. A file that cannot be read further is at its end with that.
+func (f *Follower) fault(b *Block, err error) {
+	b.Fault = &CorruptError{Path: b.Path, Line: f.lines.number, Offset: f.lines.offset, Err: err}
+	if !errors.Is(err, errTooLong) {
+		f.lines.text, f.lines.rest = bytes.NewReader(nil), nil
+	}
+}
+
+// look opens the files that have come after those known, and sees whether the current one was cut.
+func (f *Follower) look(b *Block) error {
+	f.looked = time.Now()
+	if err := f.lookBack(b); err != nil || b.Fault != nil {
+		return err
+	}
+	for len(f.files) <= maxHeld && !f.chain.current() {
+		next, err := f.chain.next()
+		if errors.As(err, &b.Fault) {
+			return nil
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		f.files = append(f.files, next)
+		f.missed = f.missed || f.chain.lost
+	}
+	if f.missed {
+		f.missed = false
+		b.Fault = &CorruptError{Path: filepath.Join(f.chain.dir, f.chain.base), Err: ErrMissed}
+	}
+	return nil
+}
+
+// lookBack goes to the start of the current file if it was cut: it ends before the position, or has another first line.
+func (f *Follower) lookBack(b *Block) error {
+	cur := f.files[0]
+	if !cur.plain {
+		return nil
+	}
+	info, err := cur.raw.Stat()
+	if err != nil {
+		return err
+	}
+	first := readHead(io.NewSectionReader(cur.raw, 0, maxHead))
+	position := f.lines.offset + int64(len(f.lines.rest))
+	same := cur.head.hash == 0 || first == cur.head
+	cur.head = first
+	if same && info.Size() >= position {
+		return nil
+	}
+	b.Fault = &CorruptError{Path: cur.Path, Offset: position, Err: ErrTruncated}
+	return f.goTo(0)
+}
+
+// Close implements Source.
+func (f *Follower) Close() error {
+	var err error
+	for _, held := range f.files {
+		err = errors.Join(err, held.close())
+	}
+	f.files = nil
+	return err
+}
