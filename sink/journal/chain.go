@@ -33,6 +33,7 @@ type chain struct {
 	dir, base string
 	from      time.Time       // files with an earlier stamp are done with
 	seen      map[uint64]bool // and of this stamp, those with these first lines
+	passed    File            // name under which the newest of them was passed
 	last      *file           // handed out last
 	ended     bool            // last is the live file
 	follow    bool            // go on after the live file; then last is to be kept open
@@ -74,7 +75,7 @@ func (c *chain) try() (*file, error) {
 		return nil, err
 	}
 	for _, candidate := range files {
-		if candidate.Live() || candidate.Stamp.Before(c.from) {
+		if candidate.Live() || candidate.Stamp.Before(c.from) || candidate == c.passed {
 			continue
 		}
 		if f, err := c.openNew(candidate); f != nil || err != nil {
@@ -161,7 +162,7 @@ func (c *chain) newer(live *file) (bool, error) {
 		if f.Live() || f.Stamp.Before(c.from) || f.Stamp.Equal(c.from) && c.seen != nil {
 			continue
 		}
-		if info, err := os.Stat(f.Path); err == nil && !os.SameFile(info, live.info) {
+		if info, err := os.Stat(f.Path); err != nil || !os.SameFile(info, live.info) {
 			return true, nil
 		}
 	}
@@ -177,7 +178,7 @@ func (c *chain) pass(f *file) {
 		}
 		return
 	}
-	f.from = f.Stamp
+	f.from, c.passed = f.Stamp, f.File
 	if !f.Stamp.Equal(c.from) || c.seen == nil {
 		c.from, c.seen = f.Stamp, map[uint64]bool{}
 	}

@@ -32,8 +32,8 @@ type Follower struct {
 }
 
 const (
-	pollEvery = 40 * time.Millisecond
-	maxHeld   = 32 // files that are held open; those after them still have to stay until their turn comes
+	pollEvery = 25 * time.Millisecond
+	maxHeld   = 64 // files that are held open; those after them still have to stay until their turn comes
 )
 
 // Follow starts at a position; the zero Cursor is the oldest entry that there is. Since in opt leaves out what is older

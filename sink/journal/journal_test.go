@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/tidwall/gjson"
 
 	"hbjournal/sink/rotate"
 )
@@ -25,18 +27,16 @@ var start = time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC)
 
 // entryLine is the line of entry n: one second after that before it, with its number in the message.
 func entryLine(n int) []byte {
-	return lineOf(start.Add(time.Duration(n)*time.Second), fmt.Sprintf(`{"ID":"HTB","n":%d}`, n))
-}
-
-func lineOf(at time.Time, message string) []byte {
-	return NewEncoder(nil).AppendLine(nil, at, netip.MustParseAddrPort("192.168.1.100:50003"), []byte(message))
+	return entryLines(n, n+1)
 }
 
 // entryLines are the lines of the entries from first up to, but not including, end.
 func entryLines(first, end int) []byte {
 	var b []byte
+	encoder, from := NewEncoder(nil), netip.MustParseAddrPort("192.168.1.100:50003")
 	for n := first; n < end; n++ {
-		b = append(b, entryLine(n)...)
+		message := fmt.Appendf(nil, `{"ID":"HTB","n":%d}`, n)
+		b = encoder.AppendLine(b, start.Add(time.Duration(n)*time.Second), from, message)
 	}
 	return b
 }
@@ -51,14 +51,16 @@ func write(t testing.TB, path string, data []byte) {
 func gzipped(t testing.TB, data []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	if _, err := z.Write(data); err != nil {
-		t.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
+	if err := writeGzip(&b, data); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+func writeGzip(w io.Writer, data []byte) error {
+	z := gzip.NewWriter(w)
+	_, err := z.Write(data)
+	return errors.Join(err, z.Close())
 }
 
 func zstded(t testing.TB, data []byte) []byte {
@@ -93,11 +95,11 @@ func readAll(t testing.TB, opt Options, filter *Filter) (numbers []int, faults [
 
 func numberOf(t testing.TB, e *Entry) int {
 	t.Helper()
-	var n int
-	if _, err := fmt.Sscanf(string(e.Message), `{"ID":"HTB","n":%d}`, &n); err != nil {
-		t.Fatalf("%s: %v", e.Message, err)
+	n := gjson.GetBytes(e.Message, "n")
+	if !n.Exists() {
+		t.Fatalf("%s has no number", e.Message)
 	}
-	return n
+	return int(n.Int())
 }
 
 // checkSequence fails unless numbers are first, first+1, ... end-1.
