@@ -105,10 +105,3 @@ func (q *queue) release(c *chunk) {
 		q.free = append(q.free, c)
 	}
 }
-
-// close lets nothing more in.
-func (q *queue) close() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.closed = true
-}

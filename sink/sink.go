@@ -4,6 +4,7 @@
 //	                               │ writer goroutine: one write a chunk, retried for ever
 //	                           rotate.File ── keeper goroutine: fsync, checks of the path
 //	                                       └─ tidier goroutine: what follows a rotation
+//	watcher goroutine: tells what hangs, and what has been lost, when all the others wait for the disk
 //
 // Nobody who appends waits for the disk. Once in the queue, a line reaches the file in order and once, or Close says
 // how many did not. After kill -9, what was queued is gone (it waits a few milliseconds at most while the disk takes
@@ -14,6 +15,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"os"
 	"sync"
@@ -42,7 +44,7 @@ type Journal struct {
 	closed   sync.Once
 	closeErr error
 	writer   sync.WaitGroup
-	helpers  sync.WaitGroup // keeper and tidier
+	helpers  sync.WaitGroup // keeper, tidier and watcher
 
 	// The rest is guarded by queue.mu, so that the figures add up whenever someone looks.
 	losses    losses
@@ -75,12 +77,17 @@ func Open(o Options) (*Journal, error) {
 	j.writer.Go(j.write)
 	j.helpers.Go(j.keep)
 	j.helpers.Go(j.tidy)
+	j.helpers.Go(j.watch)
 	return j, nil
 }
 
 // Append takes lines, which are whole and hold this many entries. It copies them and does not wait. If they do not fit
-// it drops them all, counts them, and returns ErrFull; the next lines that fit come after a note about the gap.
+// it drops them all, counts them, and returns ErrFull; a note about the gap comes before the next lines that fit, or a
+// second after the last note. Lines without an end are refused with rotate.ErrNotWhole.
 func (j *Journal) Append(lines []byte, entries int) error {
+	if len(lines) == 0 || lines[len(lines)-1] != '\n' {
+		return fmt.Errorf("append to journal: %w", rotate.ErrNotWhole)
+	}
 	q := j.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -118,6 +125,12 @@ func (j *Journal) NoteLoss(reason string, lost uint64, first, last time.Time) {
 	j.noteLossesLocked()
 }
 
+func (j *Journal) noteLosses() {
+	j.queue.mu.Lock()
+	defer j.queue.mu.Unlock()
+	j.noteLossesLocked()
+}
+
 // noteLossesLocked appends a note for each loss that is pending, as long as there is room and the last note is not
 // too recent. queue.mu must be held.
 func (j *Journal) noteLossesLocked() {
@@ -145,21 +158,47 @@ func (j *Journal) Degraded() error { return j.health.err() }
 
 // Close writes what was accepted, syncs it, and closes the journal. On a disk that refuses it keeps trying for
 // CloseTimeout; then it returns an error that says how many entries were lost. Only the first call does anything.
+//
+// A disk that does not even answer keeps its callers in the kernel, and nothing can call them back: then Close returns
+// an error after CloseTimeout, and they end with the process.
 func (j *Journal) Close() error {
 	j.closed.Do(func() { j.closeErr = j.close() })
 	return j.closeErr
 }
 
 func (j *Journal) close() error {
+	j.shut()
+	abandon := time.AfterFunc(j.opts.CloseTimeout, func() { close(j.deadline) })
+	defer abandon.Stop()
+	hung := time.NewTimer(j.opts.CloseTimeout + hungAfter)
+	defer hung.Stop()
+	finished := make(chan error, 1)
+	go func() { finished <- j.finish() }()
+	select {
+	case err := <-finished:
+		return err
+	case <-hung.C:
+		return fmt.Errorf("close journal: %d entries wait for a disk that does not answer: %w", j.Stats().Queued, j.Degraded())
+	}
+}
+
+// hungAfter is what Close allows beyond CloseTimeout for a try that is under way to come back.
+const hungAfter = time.Second
+
+// shut lets nothing more in, after the notes about what has been lost; for these there is always room.
+func (j *Journal) shut() {
 	j.queue.mu.Lock()
+	defer j.queue.mu.Unlock()
 	j.losses.lastNote = time.Time{}
+	j.queue.limit = math.MaxInt64
 	j.noteLossesLocked()
-	j.queue.mu.Unlock()
-	j.queue.close()
+	j.queue.closed = true
 	close(j.closing)
-	timer := time.AfterFunc(j.opts.CloseTimeout, func() { close(j.deadline) })
+}
+
+// finish waits for the goroutines, and closes the file.
+func (j *Journal) finish() error {
 	j.writer.Wait()
-	timer.Stop()
 	j.helpers.Wait()
 	var lost error
 	if n := j.Stats().Dropped["shutdown"]; n > 0 {

@@ -35,6 +35,7 @@ func (j *Journal) writeChunk(c *chunk) {
 	rest := c.lines
 	pause := firstPause
 	for {
+		j.health.begin("write")
 		n, err := j.file.Write(rest)
 		j.settle(c, rest[:n])
 		rest = rest[n:]
@@ -106,7 +107,7 @@ func (j *Journal) sleep(pause time.Duration) bool {
 	}
 }
 
-// keep is the keeper goroutine: it syncs the file, looks after its path, and brings up what is due in quiet times.
+// keep is the keeper goroutine: it syncs the file and looks after its path.
 func (j *Journal) keep() {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
@@ -123,16 +124,32 @@ func (j *Journal) keep() {
 		case <-flush:
 			j.sync()
 		case <-second.C:
+			j.health.begin("path")
 			j.health.set("path", j.file.Check())
-			j.health.remind(j.lost())
-			j.queue.mu.Lock()
-			j.noteLossesLocked()
-			j.queue.mu.Unlock()
 		}
 	}
 }
 
-func (j *Journal) sync() { j.health.set("fsync", j.file.Sync()) }
+func (j *Journal) sync() {
+	j.health.begin("fsync")
+	j.health.set("fsync", j.file.Sync())
+}
+
+// watch is the watcher goroutine: it brings up what is due in quiet times. It never touches the file, so that it goes
+// on when the disk hangs.
+func (j *Journal) watch() {
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for {
+		select {
+		case <-j.closing:
+			return
+		case <-second.C:
+			j.health.remind(j.lost())
+			j.noteLosses()
+		}
+	}
+}
 
 // tidy is the tidier goroutine.
 func (j *Journal) tidy() {
