@@ -63,9 +63,9 @@ func (h *health) set(what string, err error) {
 	}
 	s.err = err
 	switch {
-	case err != nil:
+	case err != nil && !s.told:
 		h.tellLocked(what, s, err, 0)
-	case s.told:
+	case err == nil && s.told:
 		s.told = false
 		h.log.Info().Str("what", what).Dur("lasted", h.now().Sub(s.since)).Msg("journal recovered")
 	}
