@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"io"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -31,6 +32,7 @@ type file struct {
 	text    io.Reader   // the lines, decompressed; set by begin
 	closes  []func()    // of the decompressors behind text
 	head    head        // of a regular file
+	count   *atomic.Int64 // of bytes read from raw by text; may be nil
 	from    time.Time   // no backup that is older than this file has this stamp or a later one
 }
 
@@ -94,16 +96,30 @@ func (f *file) begin() error {
 			return err
 		}
 	}
-	text, layers, err := f.decompress(f.raw)
+	text, layers, err := f.decompress(&counter{f.raw, f.count})
 	if err != nil {
 		return err
 	}
 	f.text = text
 	if f.plain = f.regular && layers == 0; f.plain {
-		f.text = f.raw
+		f.text = &counter{f.raw, f.count}
 		_, err = f.raw.Seek(0, io.SeekStart)
 	}
 	return err
+}
+
+// A counter counts what is read through it, if count is not nil.
+type counter struct {
+	r     io.Reader
+	count *atomic.Int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	if c.count != nil {
+		c.count.Add(int64(n))
+	}
+	return n, err
 }
 
 // identify looks at the first line again if there was none. A plain file may grow and be cut; others stay as they are.
