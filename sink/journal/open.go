@@ -25,15 +25,15 @@ const maxLayers = 4
 // file is one open file of a journal, read as the text that it holds.
 type file struct {
 	File
-	raw     *os.File    // nil for a text that the caller owns
-	info    os.FileInfo // nil with raw
-	regular bool        // a real file, not a pipe
-	plain   bool        // regular and not compressed: raw can be read at any offset
-	text    io.Reader   // the lines, decompressed; set by begin
-	closes  []func()    // of the decompressors behind text
-	head    head        // of a regular file
+	raw     *os.File      // nil for a text that the caller owns
+	info    os.FileInfo   // nil with raw
+	regular bool          // a real file, not a pipe
+	plain   bool          // regular and not compressed: raw can be read at any offset
+	text    io.Reader     // the lines, decompressed; set by begin
+	closes  []func()      // of the decompressors behind text
+	head    head          // of a regular file
 	count   *atomic.Int64 // of bytes read from raw by text; may be nil
-	from    time.Time   // no backup that is older than this file has this stamp or a later one
+	from    time.Time     // no backup that is older than this file has this stamp or a later one
 }
 
 // head is the first line of a file: what the file is known by after it has been renamed or compressed.
