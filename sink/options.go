@@ -20,13 +20,20 @@ const (
 
 // Options of a Journal. Dir is required; every other zero value is the default given with its field.
 type Options struct {
-	Dir        string         // made if missing
-	File       string         // name of the live file; "": messages.journal
-	MaxBytes   int64          // of the live file before it rotates; 0: no limit
-	MaxBackups int            // backups kept; 0: all
-	FileMode   fs.FileMode    // 0: 0640
-	DirMode    fs.FileMode    // 0: 0750
-	Location   *time.Location // of the datetime field and of backup names; nil: UTC
+	Dir      string         // made if missing
+	File     string         // name of the live file; "": messages.journal
+	MaxBytes int64          // of the live file before it rotates; 0: no limit
+	Every    time.Duration  // rotate at the end of each such period of the wall clock too, if anything came in; 0: never
+	Compress string         // backups: "gzip" or "zstd"; "": not at all
+	FileMode fs.FileMode    // 0: 0640
+	DirMode  fs.FileMode    // 0: 0750
+	Location *time.Location // of the datetime field and of backup names; nil: UTC
+
+	// Limits on backups, which hold together: whichever bites, the oldest go first. The live file is never removed.
+	MaxBackups    int           // 0: any number
+	MaxAge        time.Duration // of the oldest; 0: any
+	MaxTotalBytes int64         // with the live file, as they are on the disk; 0: any
+	MinFreeBytes  int64         // left free on the disk; 0: none
 
 	Fsync       time.Duration // between flushes to the disk; 0: 1 s; or FsyncNever, FsyncAlways
 	BufferBytes int64         // lines that wait for the disk, in bytes; what no longer fits is dropped; 0: 64 MiB
@@ -47,6 +54,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.BufferBytes < 0 || o.CloseTimeout < 0 {
 		return o, fmt.Errorf("open journal: BufferBytes %d and CloseTimeout %v must not be negative", o.BufferBytes, o.CloseTimeout)
+	}
+	if _, ok := compressions[o.Compress]; !ok {
+		return o, fmt.Errorf("open journal: Compress %q is neither gzip nor zstd", o.Compress)
 	}
 	if o.File == "" {
 		o.File = "messages.journal"
@@ -69,16 +79,28 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
+// compressions are the values of Options.Compress.
+var compressions = map[string]rotate.Compression{"": "", "gzip": rotate.Gzip, "zstd": rotate.Zstd}
+
 func (o Options) rotate(onRotate func()) rotate.Options {
 	return rotate.Options{
 		Dir: o.Dir, Name: o.File,
-		MaxBytes: o.MaxBytes, MaxBackups: o.MaxBackups,
-		FileMode: o.FileMode, DirMode: o.DirMode,
-		Location: o.Location,
-		NoSync:   o.Fsync == FsyncNever,
-		Whole:    func(line []byte) bool { _, err := journal.Compact(nil, line); return err == nil },
-		OnRotate: onRotate,
-		Now:      o.Now,
-		Log:      o.Log,
+		MaxBytes: o.MaxBytes, RotateEvery: o.Every,
+		MaxBackups: o.MaxBackups, MaxAge: o.MaxAge, MaxTotalBytes: o.MaxTotalBytes, MinFreeBytes: o.MinFreeBytes,
+		Compression: compressions[o.Compress],
+		FileMode:    o.FileMode, DirMode: o.DirMode,
+		Location:  o.Location,
+		NoSync:    o.Fsync == FsyncNever,
+		Whole:     func(line []byte) bool { _, err := journal.Compact(nil, line); return err == nil },
+		WrittenAt: writtenAt,
+		OnRotate:  onRotate,
+		Now:       o.Now,
+		Log:       o.Log,
 	}
+}
+
+// writtenAt is the time in a line.
+func writtenAt(line []byte) (time.Time, bool) {
+	entry, err := journal.ParseLine(line)
+	return time.UnixMilli(entry.Millis), err == nil
 }

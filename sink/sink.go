@@ -3,7 +3,8 @@
 //	Append, LogMessage ─copy─> queue of chunks (bounded in bytes; full = counted, and noted as a gap)
 //	                               │ writer goroutine: one write a chunk, retried for ever
 //	                           rotate.File ── keeper goroutine: fsync, checks of the path
-//	                                       └─ tidier goroutine: what follows a rotation
+//	                                       ├─ tidier goroutine: what follows a rotation
+//	                                       └─ packer goroutine: compresses backups
 //	watcher goroutine: tells what hangs, and what has been lost, when all the others wait for the disk
 //
 // Nobody who appends waits for the disk. Once in the queue, a line reaches the file in order and once, or Close says
@@ -39,12 +40,13 @@ type Journal struct {
 	health *health
 
 	rotated  chan struct{} // wakes the tidier
+	packable chan struct{} // wakes the packer
 	closing  chan struct{} // closed by Close
 	deadline chan struct{} // closed when Close has waited long enough
 	closed   sync.Once
 	closeErr error
 	writer   sync.WaitGroup
-	helpers  sync.WaitGroup // keeper, tidier and watcher
+	helpers  sync.WaitGroup // keeper, tidier, packer and watcher
 
 	// The rest is guarded by queue.mu, so that the figures add up whenever someone looks.
 	losses    losses
@@ -65,19 +67,22 @@ func Open(o Options) (*Journal, error) {
 		queue:    newQueue(o.BufferBytes),
 		health:   newHealth(o.Now, o.Log),
 		rotated:  make(chan struct{}, 1),
+		packable: make(chan struct{}, 1),
 		closing:  make(chan struct{}),
 		deadline: make(chan struct{}),
 		losses:   losses{total: map[string]uint64{"queue": 0, "shutdown": 0}},
 		encoder:  journal.NewEncoder(o.Location),
 	}
-	j.file, err = rotate.Open(o.rotate(j.wakeTidier))
+	j.file, err = rotate.Open(o.rotate(j.wakeHelpers))
 	if err != nil {
 		return nil, err
 	}
 	j.writer.Go(j.write)
 	j.helpers.Go(j.keep)
 	j.helpers.Go(j.tidy)
+	j.helpers.Go(j.pack)
 	j.helpers.Go(j.watch)
+	j.wakeHelpers()
 	return j, nil
 }
 

@@ -38,14 +38,18 @@ type Stats struct {
 	Dropped map[string]uint64 `json:"dropped"`
 
 	Backups         int               `json:"backups"`
-	Rotations       map[string]uint64 `json:"rotations"` // by reason
-	Removed         uint64            `json:"removed"`   // backups pruned
+	Rotations       map[string]uint64 `json:"rotations"`       // by reason
+	Removed         uint64            `json:"removed"`         // backups pruned
+	Compressed      uint64            `json:"compressed"`      // backups compressed
+	CompressedFrom  uint64            `json:"compressed_from"` // their bytes before
+	CompressedTo    uint64            `json:"compressed_to"`   // their bytes after
 	ExternalChanges uint64            `json:"external_changes"`
 	WriteErrors     uint64            `json:"write_errors"`
 	LastWrite       time.Time         `json:"last_write,omitzero"`
 	Degraded        string            `json:"degraded,omitempty"`       // why; "": it is not
 	RotationError   string            `json:"rotation_error,omitempty"` // why rotations are refused
 	CleanUpError    string            `json:"clean_up_error,omitempty"`
+	CompressError   string            `json:"compress_error,omitempty"`
 }
 
 // Stats returns the figures at this moment.
@@ -57,11 +61,15 @@ func (j *Journal) Stats() Stats {
 		Backups:           file.Backups,
 		Rotations:         file.Rotations,
 		Removed:           file.Removed,
+		Compressed:        file.Compressed,
+		CompressedFrom:    file.CompressedFrom,
+		CompressedTo:      file.CompressedTo,
 		ExternalChanges:   file.ExternalChanges,
 		WriteErrors:       file.WriteErrors,
 		Degraded:          text(j.Degraded()),
 		RotationError:     text(file.RotateErr),
 		CleanUpError:      text(file.TidyErr),
+		CompressError:     text(file.CompressErr),
 	}
 	j.queue.mu.Lock()
 	defer j.queue.mu.Unlock()

@@ -109,8 +109,9 @@ func (j *Journal) sleep(pause time.Duration) bool {
 
 // keep is the keeper goroutine: it syncs the file and looks after its path.
 func (j *Journal) keep() {
-	second := time.NewTicker(time.Second)
+	second, minute := time.NewTicker(time.Second), time.NewTicker(time.Minute)
 	defer second.Stop()
+	defer minute.Stop()
 	var flush <-chan time.Time
 	if j.opts.Fsync > 0 {
 		ticker := time.NewTicker(j.opts.Fsync)
@@ -123,6 +124,8 @@ func (j *Journal) keep() {
 			return
 		case <-flush:
 			j.sync()
+		case <-minute.C:
+			j.wakeHelpers()
 		case <-second.C:
 			j.health.begin("path")
 			j.health.set("path", j.file.Check())
@@ -148,25 +151,5 @@ func (j *Journal) watch() {
 			j.health.remind(j.lost())
 			j.noteLosses()
 		}
-	}
-}
-
-// tidy is the tidier goroutine.
-func (j *Journal) tidy() {
-	for {
-		select {
-		case <-j.rotated:
-			j.file.Tidy()
-		case <-j.closing:
-			return
-		}
-	}
-}
-
-// wakeTidier is called with the file locked, and so does not wait.
-func (j *Journal) wakeTidier() {
-	select {
-	case j.rotated <- struct{}{}:
-	default:
 	}
 }

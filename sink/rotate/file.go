@@ -38,9 +38,12 @@ type File struct {
 	retireErr error       // of retired files that could not wait for Tidy; for Tidy to report
 	newest    time.Time   // greatest stamp given or seen
 	retry     backoff     // of a rotation that was refused
+	due       time.Time   // end of the period of RotateEvery that live was begun in; zero: not known yet
 	closed    bool
 
-	tidying sync.Mutex // held by Tidy, so that two do not remove the same backup
+	tidying sync.Mutex // held while backups are removed or replaced
+	unmet   string     // the limit that was last said to be impossible to keep; guarded by tidying
+	packing packing
 
 	figures figures
 }
@@ -66,6 +69,7 @@ func (f *File) Write(lines []byte) (n int, err error) {
 	if err := f.settleLocked(); err != nil {
 		return 0, err
 	}
+	f.rotateIfDueLocked()
 	for n < len(lines) {
 		written, err := f.appendLocked(f.nextLocked(lines[n:]))
 		n += written
@@ -186,8 +190,8 @@ func (f *File) replaceLocked(how string) error {
 	return nil
 }
 
-// Check looks whether the file at the path is still the one that is open, and opens it anew if not. Write does the
-// same; Check is for the times when nothing is written.
+// Check looks whether the file at the path is still the one that is open, and opens it anew if not; and it rotates when
+// that is due. Write does the same; Check is for the times when nothing is written.
 func (f *File) Check() error {
 	defer f.tidyIfAlone()
 	f.mu.Lock()
@@ -195,7 +199,12 @@ func (f *File) Check() error {
 	if f.closed {
 		return nil
 	}
-	return f.settleLocked()
+	if err := f.settleLocked(); err != nil {
+		return err
+	}
+	f.forgetClockLocked()
+	f.rotateIfDueLocked()
+	return nil
 }
 
 // Reopen closes the live file and opens the path anew, making the file if it is gone: what to do after it was renamed.
@@ -231,7 +240,7 @@ func (f *File) reopenLocked() error {
 // retireLocked makes live the live file; the old one waits for Tidy to sync and close it.
 func (f *File) retireLocked(live liveFile, info fs.FileInfo) {
 	f.retired = append(f.retired, f.live)
-	f.live, f.id, f.torn, f.dirty = live, info, 0, false
+	f.live, f.id, f.torn, f.dirty, f.due = live, info, 0, false, time.Time{}
 	f.setSizeLocked(info.Size())
 	if f.opts.OnRotate != nil {
 		f.opts.OnRotate()
@@ -252,6 +261,7 @@ func (f *File) tidyIfAlone() {
 	f.mu.Unlock()
 	if untidy {
 		f.Tidy()
+		f.Compress(nil)
 	}
 }
 

@@ -16,8 +16,17 @@ type Options struct {
 	Dir  string // made if missing
 	Name string // file name of the live file, and the start of every backup's
 
-	MaxBytes   int64 // size that the live file never passes, but for a single longer line; 0: no limit
-	MaxBackups int   // backups kept; 0: all
+	MaxBytes int64 // size that the live file never passes, but for a single longer line; 0: no limit
+	// RotateEvery rotates at the end of each such period, as the clock of Location counts them: hours, days and weeks
+	// begin where people expect. The period is that of the file's first line, and an empty file is left alone. 0: never.
+	RotateEvery time.Duration
+
+	MaxBackups    int           // backups kept; 0: all
+	MaxAge        time.Duration // of the oldest backup, by its name; 0: any
+	MaxTotalBytes int64         // of the live file and all backups as they are on the disk; 0: any
+	MinFreeBytes  int64         // left free on the disk, as long as there are backups to remove; 0: none
+
+	Compression Compression // of backups, by Compress; "": none
 
 	FileMode fs.FileMode // of every file that is made or opened, whatever the umask; 0: 0640
 	DirMode  fs.FileMode // of directories that are made; 0: 0750
@@ -31,8 +40,11 @@ type Options struct {
 	// one; any other is moved aside. nil: every one is taken for torn.
 	Whole func(line []byte) bool
 
+	// WrittenAt reports when a line was written, for RotateEvery. nil: lines do not tell.
+	WrittenAt func(line []byte) (time.Time, bool)
+
 	// OnRotate is called after each rotation, with the File locked: it must not block or call the File. It is meant to
-	// wake the goroutine that calls Tidy. nil: the rotation itself tidies up.
+	// wake the goroutines that call Tidy and Compress. nil: the rotation itself does both.
 	OnRotate func()
 
 	Now func() time.Time // nil: time.Now
@@ -43,8 +55,13 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Name == "" || o.Name != filepath.Base(o.Name) || strings.HasPrefix(o.Name, ".") {
 		return o, fmt.Errorf("open journal: file name %q must be a plain name that does not start with a dot", o.Name)
 	}
-	if o.MaxBytes < 0 || o.MaxBackups < 0 {
-		return o, fmt.Errorf("open journal: limits must not be negative (MaxBytes %d, MaxBackups %d)", o.MaxBytes, o.MaxBackups)
+	if o.MaxBytes < 0 || o.MaxBackups < 0 || o.MaxAge < 0 || o.MaxTotalBytes < 0 || o.MinFreeBytes < 0 || o.RotateEvery < 0 {
+		return o, fmt.Errorf("open journal: limits must not be negative (MaxBytes %d, MaxBackups %d, MaxAge %v, "+
+			"MaxTotalBytes %d, MinFreeBytes %d, RotateEvery %v)",
+			o.MaxBytes, o.MaxBackups, o.MaxAge, o.MaxTotalBytes, o.MinFreeBytes, o.RotateEvery)
+	}
+	if o.Compression != "" && o.Compression != Gzip && o.Compression != Zstd {
+		return o, fmt.Errorf("open journal: unknown compression %q", string(o.Compression))
 	}
 	if o.FileMode == 0 {
 		o.FileMode = 0o640
@@ -57,6 +74,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Whole == nil {
 		o.Whole = func([]byte) bool { return false }
+	}
+	if o.WrittenAt == nil {
+		o.WrittenAt = func([]byte) (time.Time, bool) { return time.Time{}, false }
 	}
 	if o.Now == nil {
 		o.Now = time.Now

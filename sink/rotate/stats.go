@@ -13,6 +13,10 @@ type Stats struct {
 	TidyErr         error             // what the last Tidy could not do
 	Backups         int               // kept, as of the last Tidy
 	Removed         uint64            // backups removed
+	Compressed      uint64            // backups compressed
+	CompressedFrom  uint64            // their bytes before
+	CompressedTo    uint64            // their bytes after
+	CompressErr     error             // what the last Compress could not do
 	ExternalChanges uint64            // times the live file was replaced, removed or changed in size by someone else
 	WriteErrors     uint64
 }

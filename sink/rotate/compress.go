@@ -1,0 +1,265 @@
+package rotate
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Pauses between tries of compressions that failed: doubled from the first to the last.
+const (
+	firstCompressPause = time.Minute
+	lastCompressPause  = time.Hour
+)
+
+// packing is the state of the compression of backups.
+type packing struct {
+	mu    sync.Mutex // held by Compress, so that two do not use the same temporary file
+	err   error      // why the last pass failed; nil: it did not
+	again time.Time  // no pass before this, after one that failed
+	pause time.Duration
+}
+
+// Compress compresses the plain backups, oldest first, and returns when all are or when stop is closed. Each is written
+// to the state directory, synced, read back and compared, and only then given its name; the plain file is removed when
+// that name is on the disk. Whatever a crash or stop leaves undone is done by the next call, and a backup that cannot
+// be compressed stays as it is. Writing, rotating and tidying up go on meanwhile.
+func (f *File) Compress(stop <-chan struct{}) {
+	f.packing.mu.Lock()
+	defer f.packing.mu.Unlock()
+	now := f.opts.Now()
+	if now.Before(f.packing.again) && f.packing.again.Sub(now) <= lastCompressPause {
+		return
+	}
+	err := f.compressAll(stop)
+	if errors.Is(err, errStopped) {
+		return
+	}
+	f.noteCompression(err)
+}
+
+// noteCompression says in the log when compressing begins to fail and when that ends.
+func (f *File) noteCompression(err error) {
+	p := &f.packing
+	switch {
+	case err != nil:
+		p.pause = min(max(2*p.pause, firstCompressPause), lastCompressPause)
+		p.again = f.opts.Now().Add(p.pause)
+		if p.err == nil {
+			f.opts.Log.Warn().Err(err).Msg("journal backups cannot be compressed; they stay plain and it is tried again")
+		}
+	case p.err != nil:
+		p.pause, p.again = 0, time.Time{}
+		f.opts.Log.Info().Msg("journal backups can be compressed again")
+	}
+	p.err = err
+	f.figures.change(func(s *Stats) { s.CompressErr = err })
+}
+
+func (f *File) compressAll(stop <-chan struct{}) error {
+	backups, err := List(f.opts.Dir, f.opts.Name)
+	if err != nil {
+		return err
+	}
+	if err := removeIf(f.packedPath()); err != nil {
+		return err
+	}
+	var errs []error
+	for i, b := range backups {
+		if b.Ending != "" {
+			continue
+		}
+		// Of one stamp the plain file is listed first.
+		if next := i + 1; next < len(backups) && backups[next].Stamp.Equal(b.Stamp) {
+			err = f.finishCompression(b, backups[next], stop)
+		} else {
+			err = f.compress(b, stop)
+		}
+		if errors.Is(err, errStopped) {
+			return err
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("compress %s: %w", b.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// compress replaces the plain backup b by a compressed one.
+func (f *File) compress(b Backup, stop <-chan struct{}) error {
+	if f.opts.Compression == "" {
+		return nil
+	}
+	began := f.opts.Now()
+	plain := filepath.Join(f.opts.Dir, b.Name)
+	source, info, err := openPlain(plain)
+	if err != nil || sameFileAt(source, f.path) {
+		// Gone, or not yet rotated away: nothing to do, or not now.
+		return errors.Join(ignoreMissing(err), closeIf(source))
+	}
+	packed, err := f.packAside(source, info, stop)
+	if err := errors.Join(err, source.Close()); err != nil {
+		return errors.Join(err, removeIf(packed))
+	}
+	size, err := f.publish(packed, plain, info)
+	if err != nil || size == 0 {
+		return errors.Join(err, removeIf(packed))
+	}
+	f.countCompressed(info.Size(), size)
+	f.opts.Log.Info().Str("backup", b.Name+string(f.opts.Compression)).Int64("bytes", info.Size()).
+		Int64("compressed", size).Dur("took", f.opts.Now().Sub(began)).Msg("journal backup compressed")
+	return nil
+}
+
+// packedPath is where the compressed copy lies until it is whole.
+func (f *File) packedPath() string { return filepath.Join(f.opts.stateDir(), "compressing") }
+
+func (f *File) countCompressed(bytes, packed int64) {
+	f.figures.change(func(s *Stats) {
+		s.Compressed++
+		s.CompressedFrom += uint64(bytes)
+		s.CompressedTo += uint64(packed)
+	})
+}
+
+// openPlain opens a backup for reading, if it is a regular file.
+func openPlain(path string) (*os.File, fs.FileInfo, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|openNoFollow, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = ErrNotRegular
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, file.Close())
+	}
+	return file, info, nil
+}
+
+// packAside makes the compressed copy of source in the state directory, with its mode and time, on the disk and
+// compared. It returns the copy's path, also when it failed half-way; "" if there is no copy.
+func (f *File) packAside(source *os.File, info fs.FileInfo, stop <-chan struct{}) (path string, err error) {
+	free, err := freeBytes(f.opts.Dir)
+	if err == nil && free < info.Size()+f.opts.MinFreeBytes {
+		return "", fmt.Errorf("%d bytes are free on the disk: not enough for a copy beside its %d bytes", free, info.Size())
+	}
+	path = f.packedPath()
+	packed, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|openNoFollow, 0o600)
+	if err != nil {
+		return "", err
+	}
+	err = f.fillPacked(packed, source, info, stop)
+	return path, errors.Join(err, packed.Close())
+}
+
+func (f *File) fillPacked(packed, source *os.File, info fs.FileInfo, stop <-chan struct{}) error {
+	if err := f.opts.Compression.pack(packed, politeReader{source, stop}, info); err != nil {
+		return err
+	}
+	if err := packed.Chmod(info.Mode().Perm()); err != nil {
+		return err
+	}
+	if err := os.Chtimes(packed.Name(), info.ModTime(), info.ModTime()); err != nil {
+		return err
+	}
+	if err := packed.Sync(); err != nil {
+		return err
+	}
+	return compare(packed, source, f.opts.Compression, stop)
+}
+
+// compare reads both files from their starts.
+func compare(packed, source *os.File, c Compression, stop <-chan struct{}) error {
+	for _, file := range []*os.File{packed, source} {
+		if _, err := file.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+	}
+	return c.holds(politeReader{packed, stop}, politeReader{source, stop})
+}
+
+// publish gives the compressed copy its name, and removes the plain backup when that name is on the disk. It returns
+// the size of the copy; 0: the plain backup was pruned, moved or changed meanwhile, and the copy is of no use.
+func (f *File) publish(packed, plain string, info fs.FileInfo) (int64, error) {
+	f.tidying.Lock()
+	defer f.tidying.Unlock()
+	now, err := os.Lstat(plain)
+	if err != nil || !os.SameFile(now, info) || now.Size() != info.Size() || !now.ModTime().Equal(info.ModTime()) {
+		return 0, ignoreMissing(err)
+	}
+	copied, err := os.Lstat(packed)
+	if err != nil {
+		return 0, err
+	}
+	final := plain + string(f.opts.Compression)
+	if err := renameNew(packed, final); err != nil {
+		return 0, err
+	}
+	return copied.Size(), f.dropPlain(plain, final)
+}
+
+// dropPlain removes the plain backup that final holds compressed. If someone else moved or removed it at this moment,
+// it is theirs: then final goes, so that no entry stands in two files.
+func (f *File) dropPlain(plain, final string) error {
+	if err := syncDirectory(f.opts.Dir); err != nil {
+		return err
+	}
+	err := os.Remove(plain)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ignoreMissing(os.Remove(final))
+	}
+	return err
+}
+
+// finishCompression removes the plain backup that a crash left beside its compressed copy, if that is what it is. What
+// else has its name, or an encrypted copy, is not ours to judge: both stay, and count as one backup.
+func (f *File) finishCompression(b, copied Backup, stop <-chan struct{}) error {
+	c := Compression(copied.Ending)
+	if c != Gzip && c != Zstd {
+		return nil
+	}
+	plain, final := filepath.Join(f.opts.Dir, b.Name), filepath.Join(f.opts.Dir, copied.Name)
+	source, _, err := openPlain(plain)
+	if err != nil {
+		return ignoreMissing(err)
+	}
+	packed, _, err := openPlain(final)
+	if err != nil {
+		return errors.Join(ignoreMissing(err), source.Close())
+	}
+	err = compare(packed, source, c, stop)
+	if err := errors.Join(err, packed.Close(), source.Close()); err != nil {
+		return fmt.Errorf("%s beside it is no whole copy, both are kept: %w", copied.Name, err)
+	}
+	f.tidying.Lock()
+	defer f.tidying.Unlock()
+	return f.dropPlain(plain, final)
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func removeIf(path string) error {
+	if path == "" {
+		return nil
+	}
+	return ignoreMissing(os.Remove(path))
+}
+
+func closeIf(file *os.File) error {
+	if file == nil {
+		return nil
+	}
+	return file.Close()
+}
