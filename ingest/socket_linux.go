@@ -35,9 +35,8 @@ type socket struct {
 	addr    netip.AddrPort
 	granted int // bytes of receive buffer
 
-	file    *os.File
 	fd      int
-	wakeup  *os.File // an eventfd
+	wakeup  int // an eventfd
 	polled  [2]unix.PollFd
 	last    int // datagrams of the last batch
 	buffers []byte
@@ -58,20 +57,32 @@ func listen(addr string, buffer int) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	// File duplicates the descriptor; closing the original takes it out of the runtime's poller.
-	file, err := conn.File()
 	local := conn.LocalAddr().(interface{ AddrPort() netip.AddrPort }).AddrPort()
+	fd, err := duplicate(conn)
 	if err := errors.Join(err, conn.Close()); err != nil {
 		return nil, err
 	}
-	eventfd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	wakeup, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
-		return nil, errors.Join(os.NewSyscallError("eventfd", err), file.Close())
+		return nil, errors.Join(os.NewSyscallError("eventfd", err), unix.Close(fd))
 	}
-	s := &socket{addr: local, file: file, fd: int(file.Fd()), wakeup: os.NewFile(uintptr(eventfd), "eventfd")}
-	s.granted, err = grantedBuffer(s.fd)
-	s.prepare(eventfd)
+	s := &socket{addr: local, fd: fd, wakeup: wakeup}
+	s.prepare()
+	s.granted, err = grantedBuffer(fd)
 	return s, err
+}
+
+// duplicate returns a descriptor of conn's socket that the runtime's poller does not know. (That of conn.File it does,
+// and then each datagram wakes up a thread for nothing.)
+func duplicate(conn syscall.Conn) (int, error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var duplicate int
+	var dupErr error
+	err = raw.Control(func(fd uintptr) { duplicate, dupErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) })
+	return duplicate, errors.Join(err, os.NewSyscallError("fcntl F_DUPFD_CLOEXEC", dupErr))
 }
 
 // setBuffer asks for a receive buffer: beyond net.core.rmem_max, if we have the privilege.
@@ -88,8 +99,8 @@ func grantedBuffer(fd int) (int, error) {
 	return doubled / 2, os.NewSyscallError("getsockopt SO_RCVBUF", err)
 }
 
-func (s *socket) prepare(eventfd int) {
-	s.polled = [2]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}, {Fd: int32(eventfd), Events: unix.POLLIN}}
+func (s *socket) prepare() {
+	s.polled = [2]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}, {Fd: int32(s.wakeup), Events: unix.POLLIN}}
 	s.buffers = make([]byte, batchSize*bufferStride)
 	for i := range s.headers {
 		s.iovecs[i].Base = &s.buffers[i*bufferStride]
@@ -176,7 +187,7 @@ func (s *socket) drops() (uint32, error) {
 
 // interrupt makes the receive that waits now, or the next one, return at once. It may be called from any goroutine.
 func (s *socket) interrupt() {
-	_, _ = s.wakeup.Write(binary.NativeEndian.AppendUint64(nil, 1)) // Fails only when the eventfd is already set.
+	_, _ = unix.Write(s.wakeup, binary.NativeEndian.AppendUint64(nil, 1)) // Fails only when it is already set.
 }
 
-func (s *socket) Close() error { return errors.Join(s.file.Close(), s.wakeup.Close()) }
+func (s *socket) Close() error { return errors.Join(unix.Close(s.fd), unix.Close(s.wakeup)) }
