@@ -2,16 +2,36 @@ package cli
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 )
 
+// TestMain runs the tests, or, in the processes that they start under the name hbjournal, the real program.
 func TestMain(m *testing.M) {
+	testscript.Main(leakChecked{m}, map[string]func(){
+		"hbjournal": func() { os.Exit(Run(context.Background(), os.Args[1:], System())) },
+	})
+}
+
+// leakChecked fails a run of the tests that leaves a goroutine behind.
+type leakChecked struct{ m *testing.M }
+
+func (l leakChecked) Run() int {
+	code := l.m.Run()
 	// lumberjack never stops the goroutine that removes its old files (natefinch/lumberjack issue #56).
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun"))
+	err := goleak.Find(goleak.IgnoreAnyFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun"))
+	if err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	return code
 }
 
 // outcome is what a command left behind.
