@@ -6,13 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"regexp"
 	"strings"
 	"syscall"
-	"testing"
 	"time"
 )
 
@@ -22,46 +20,64 @@ const patience = 30 * time.Second
 // process is a daemon under test: this test binary under the name hbjournal, in a process of its own.
 type process struct {
 	cmd  *exec.Cmd
-	log  *os.File // its standard error
-	addr string   // the first address that it listens on
+	addr string // the first address that it listens on
 	done chan struct{}
 }
 
-// start runs hbjournal with args in dir and waits until it listens. Its standard error is added to the file logPath.
-func start(dir, logPath string, environ, args []string) (*process, error) {
+// launch says how a process is started.
+type launch struct {
+	dir     string
+	stderr  string // file that its standard error is added to
+	log     string // file that its log goes to; "": stderr
+	environ []string
+	args    []string
+}
+
+// start runs hbjournal and waits until it listens.
+func start(l launch) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	log, err := os.OpenFile(logPath, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
+	stderr, err := os.OpenFile(l.stderr, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	before, err := log.Seek(0, io.SeekEnd)
-	if err != nil {
-		return nil, errors.Join(err, log.Close())
+	defer stderr.Close() // The process has it, or there is none.
+	if l.log == "" {
+		l.log = l.stderr
 	}
-	p := &process{log: log, done: make(chan struct{})}
-	p.cmd = &exec.Cmd{Path: self, Args: append([]string{"hbjournal"}, args...), Dir: dir, Env: environ, Stderr: log}
+	before := size(l.log)
+	p := &process{done: make(chan struct{})}
+	p.cmd = &exec.Cmd{Path: self, Args: append([]string{"hbjournal"}, l.args...), Dir: l.dir, Env: l.environ, Stderr: stderr}
 	if err := p.cmd.Start(); err != nil {
-		return nil, errors.Join(err, log.Close())
+		return nil, err
 	}
 	go func() {
 		defer close(p.done)
 		p.cmd.Wait() //nolint:errcheck // The exit code is asked for where it matters.
 	}()
-	return p, p.waitListening(before)
+	return p, p.waitListening(l.log, before)
+}
+
+func size(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
 }
 
 var listening = regexp.MustCompile(`"addr":"([^"]+)".*"message":"listening for journal messages`)
 
 // waitListening reads the address from the log, of which what stands before offset is of an earlier run.
-func (p *process) waitListening(offset int64) error {
+func (p *process) waitListening(log string, offset int64) error {
 	err := poll(func() error {
-		text, err := readFrom(p.log, offset)
-		if err != nil {
+		b, err := os.ReadFile(log)
+		if err != nil && !os.IsNotExist(err) {
 			return err
 		}
+		text := string(b[min(offset, int64(len(b))):])
 		if found := listening.FindStringSubmatch(text); found != nil && strings.Contains(text, `"message":"journal `) {
 			p.addr = found[1]
 			return nil
@@ -77,11 +93,6 @@ func (p *process) waitListening(offset int64) error {
 	return err
 }
 
-func readFrom(f *os.File, offset int64) (string, error) {
-	b, err := io.ReadAll(io.NewSectionReader(f, offset, 1<<30))
-	return string(b), err
-}
-
 func (p *process) exited() bool {
 	select {
 	case <-p.done:
@@ -95,14 +106,12 @@ func (p *process) exited() bool {
 func (p *process) kill() {
 	p.cmd.Process.Kill() //nolint:errcheck // It may have ended already.
 	<-p.done
-	p.log.Close()
 }
 
 // exit waits until the process has ended and returns its exit code, -1 if a signal killed it.
 func (p *process) exit() (int, error) {
 	select {
 	case <-p.done:
-		p.log.Close()
 		return p.cmd.ProcessState.ExitCode(), nil
 	case <-time.After(patience):
 		return 0, fmt.Errorf("the daemon did not end within %v", patience)
@@ -138,13 +147,5 @@ func poll(try func() error) error {
 			return fmt.Errorf("after %v: %w", patience, err)
 		case <-tick.C:
 		}
-	}
-}
-
-// eventually fails the test with try's last error if it does not return nil in time.
-func eventually(t *testing.T, try func() error) {
-	t.Helper()
-	if err := poll(try); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -22,12 +22,15 @@ import (
 // one of them. Beside testscript's own commands (exec, stdout, stderr, cmp, exists, grep, env, …) there are:
 //
 //	daemon NAME [flag...]     start hbjournal; returns when it listens. $NAME is then the address it listens on, and
-//	                          NAME.log its standard error. It reads the script's settings (env JOURNAL_DIR=…).
+//	                          NAME.log its standard error. It reads the script's settings (env JOURNAL_DIR=…); set
+//	                          LOG_FILE, if at all, that way too, since the address is read from there.
 //	signal SIGNAL NAME        send TERM, INT, KILL, HUP, USR1, STOP or CONT to the daemon
 //	exits NAME [CODE]         wait until the daemon has ended with this exit code; default 0, killed: -1
 //	lines N FILE...           wait until the files hold N lines together; wildcards are seen anew each time
 //	[!] waitfor FILE REGEXP   wait until the file holds the expression (or no longer does)
 //	jsonl FILE...             each line of the files is one JSON object, and the last one is whole
+//
+// The condition [root] holds for the superuser, whom permissions do not stop.
 //
 // Everything waits for half a minute at most. Unless a script says otherwise, JOURNAL_DIR is $WORK/journal,
 // LISTEN_ADDR 127.0.0.1:0 and HOME $WORK; daemons that still run at the end are killed.
@@ -41,6 +44,12 @@ func TestScripts(t *testing.T) {
 			e.Setenv("HOME", e.WorkDir)
 			e.Values["daemons"] = daemons{}
 			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "root" {
+				return false, fmt.Errorf("no condition %q", cond)
+			}
+			return os.Geteuid() == 0, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"daemon":  cmdDaemon,
@@ -71,7 +80,13 @@ func cmdDaemon(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: daemon NAME [flag...]")
 	}
 	name := args[0]
-	p, err := start(ts.MkAbs("."), ts.MkAbs(name+".log"), scriptEnviron(ts), args[1:])
+	p, err := start(launch{
+		dir:     ts.MkAbs("."),
+		stderr:  ts.MkAbs(name + ".log"),
+		log:     ts.Getenv("LOG_FILE"),
+		environ: scriptEnviron(ts),
+		args:    args[1:],
+	})
 	ts.Check(err)
 	daemonsOf(ts)[name] = p
 	ts.Defer(p.kill)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -45,9 +46,9 @@ func (s *settings) load(env Env) (config.Loaded, error) {
 	if err == nil {
 		return loaded, nil
 	}
-	hint := "check the path, or leave it out to use the defaults"
-	if faults := config.Faults(nil); errors.As(err, &faults) {
-		hint = "'hbjournal config --example' explains every setting"
+	hint := "'hbjournal config --example' explains every setting"
+	if file := (*fs.PathError)(nil); errors.As(err, &file) {
+		hint = "check the path, or name no file to go without"
 	}
 	return loaded, &usageError{err, hint}
 }
