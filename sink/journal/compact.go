@@ -1,8 +1,10 @@
 package journal
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 )
 
 // MaxDepth is how deep the arrays and objects of a message may nest. jq before 1.7 refuses to read lines that go deeper
@@ -27,188 +29,192 @@ func (e *SyntaxError) Error() string { return fmt.Sprintf("%s at byte %d", e.Wha
 // the length of src, whatever its nesting.
 func Compact(scratch, src []byte) ([]byte, error) {
 	c := compactor{src: src, dst: scratch[:0]}
-	c.skipSpace()
-	c.start = c.pos
+	i := c.space(0)
+	c.start = i
 	for {
-		if err := c.value(); err != nil {
-			return nil, err
+		if i = c.value(i); i < 0 {
+			return nil, c.err
 		}
-		more, err := c.after()
-		if err != nil {
-			return nil, err
+		if i = c.after(i); i < 0 {
+			return nil, c.err
 		}
-		if !more {
-			return c.result()
+		if c.depth == 0 {
+			return c.result(i), nil
 		}
 	}
 }
 
-// compactor is a scanner over src. What it has passed since start is neither copied nor dropped yet.
+// compactor is a scanner over src. Its methods take the position where something begins and return the one where it
+// ends, or -1 with err set. What lies between start and the position is neither copied nor dropped yet.
 type compactor struct {
 	src   []byte
 	dst   []byte
-	pos   int
 	start int
+	err   error
 	depth int
 	// objects has a bit for each level: set if it is an object.
 	objects [MaxDepth/64 + 1]uint64
 }
 
-// value passes one value, or the opening of an array or object up to its first value.
-func (c *compactor) value() error {
-	for {
-		if c.pos == len(c.src) {
-			return c.fail("unexpected end of JSON")
-		}
-		switch b := c.src[c.pos]; {
-		case b == '"':
-			return c.str()
-		case b == '-' || isDigit(b):
-			return c.number()
-		case b == '{' || b == '[':
-			empty, err := c.open(b == '{')
-			if err != nil || empty {
-				return err
-			}
-		default:
-			return c.literal()
-		}
-	}
+func (c *compactor) fail(i int, what string) int {
+	c.err = &SyntaxError{Offset: i, What: what}
+	return -1
 }
 
-// open enters an array or object, and passes the first key of an object. If there is nothing in it, it leaves it again.
-func (c *compactor) open(object bool) (empty bool, err error) {
+// value passes one value, or the openings of arrays and objects up to the first value in them.
+func (c *compactor) value(i int) int {
+	for i < len(c.src) {
+		switch b := c.src[i]; b {
+		case '"':
+			return c.str(i)
+		case '{', '[':
+			if i = c.open(i, b == '{'); i < 0 {
+				return i
+			}
+			if i < len(c.src) && c.src[i] == b+2 { // '}' is '{' + 2, and ']' is '[' + 2.
+				c.depth--
+				return i + 1
+			}
+			if b == '{' {
+				if i = c.key(i); i < 0 {
+					return i
+				}
+			}
+		case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+			return c.number(i)
+		default:
+			return c.literal(i)
+		}
+	}
+	return c.fail(i, "unexpected end of JSON")
+}
+
+// open enters an array or object.
+func (c *compactor) open(i int, object bool) int {
 	if c.depth == MaxDepth {
-		return false, fmt.Errorf("%w: more than %d levels at byte %d", ErrDepth, MaxDepth, c.pos)
+		c.err = fmt.Errorf("%w: more than %d levels at byte %d", ErrDepth, MaxDepth, i)
+		return -1
 	}
 	word, bit := c.depth/64, uint64(1)<<(c.depth%64)
-	c.objects[word] &^= bit
-	closing := byte(']')
 	if object {
 		c.objects[word] |= bit
-		closing = '}'
+	} else {
+		c.objects[word] &^= bit
 	}
 	c.depth++
-	c.pos++
-	c.skipSpace()
-	if c.pos < len(c.src) && c.src[c.pos] == closing {
-		c.pos++
-		c.depth--
-		return true, nil
-	}
-	if object {
-		return false, c.key()
-	}
-	return false, nil
+	return c.space(i + 1)
 }
 
 func (c *compactor) inObject() bool {
-	return c.objects[(c.depth-1)/64]>>((c.depth-1)%64)&1 == 1
+	level := uint(c.depth - 1)
+	return c.objects[level/64]>>(level%64)&1 == 1
 }
 
-// key passes a name of an object and its colon.
-func (c *compactor) key() error {
-	if c.pos == len(c.src) || c.src[c.pos] != '"' {
-		return c.fail("expected a quoted key")
+// key passes a name of an object and its colon, up to the value.
+func (c *compactor) key(i int) int {
+	if i >= len(c.src) || c.src[i] != '"' {
+		return c.fail(i, "expected a quoted key")
 	}
-	if err := c.str(); err != nil {
-		return err
+	if i = c.str(i); i < 0 {
+		return i
 	}
-	c.skipSpace()
-	if c.pos == len(c.src) || c.src[c.pos] != ':' {
-		return c.fail("expected a colon")
+	i = c.space(i)
+	if i >= len(c.src) || c.src[i] != ':' {
+		return c.fail(i, "expected a colon")
 	}
-	c.pos++
-	c.skipSpace()
-	return nil
+	return c.space(i + 1)
 }
 
-// after passes what follows a value: closings, and a comma up to the next value. It reports whether a value follows.
-func (c *compactor) after() (more bool, err error) {
-	for {
-		c.skipSpace()
-		if c.depth == 0 {
-			if c.pos < len(c.src) {
-				return false, c.fail("unexpected byte after the value")
-			}
-			return false, nil
-		}
-		if c.pos == len(c.src) {
-			return false, c.fail("unexpected end of JSON")
+// after passes what follows a value, up to the next value or the end of src.
+func (c *compactor) after(i int) int {
+	for i = c.space(i); c.depth > 0; i = c.space(i + 1) {
+		if i >= len(c.src) {
+			return c.fail(i, "unexpected end of JSON")
 		}
 		object := c.inObject()
-		b := c.src[c.pos]
-		c.pos++
-		switch {
+		switch b := c.src[i]; {
+		case b == ',' && object:
+			return c.key(c.space(i + 1))
 		case b == ',':
-			c.skipSpace()
-			if object {
-				return true, c.key()
-			}
-			return true, nil
-		case object && b == '}' || !object && b == ']':
+			return c.space(i + 1)
+		case b == '}' && object, b == ']' && !object:
 			c.depth--
 		default:
-			c.pos--
-			return false, c.fail("expected a comma or a closing bracket")
+			return c.fail(i, "expected a comma or a closing bracket")
 		}
 	}
+	if i < len(c.src) {
+		return c.fail(i, "unexpected byte after the value")
+	}
+	return i
 }
 
-// skipSpace passes white space, and takes it out of the result.
-func (c *compactor) skipSpace() {
-	if c.pos == len(c.src) || c.src[c.pos] > ' ' {
-		return
+// space passes white space, and takes it out of the result.
+func (c *compactor) space(i int) int {
+	if i < len(c.src) && c.src[i] <= ' ' {
+		return c.dropSpace(i)
 	}
-	from := c.pos
-	for c.pos < len(c.src) && isSpace(c.src[c.pos]) {
-		c.pos++
+	return i
+}
+
+func (c *compactor) dropSpace(from int) int {
+	i := from
+	for i < len(c.src) && isSpace(c.src[i]) {
+		i++
 	}
-	if c.pos > from {
+	if i > from {
 		c.dst = append(c.dst, c.src[c.start:from]...)
-		c.start = c.pos
+		c.start = i
 	}
+	return i
 }
 
-func (c *compactor) result() ([]byte, error) {
+func (c *compactor) result(end int) []byte {
 	if len(c.dst) == 0 {
-		return c.src[c.start:c.pos], nil
+		return c.src[c.start:end]
 	}
-	return append(c.dst, c.src[c.start:c.pos]...), nil
+	return append(c.dst, c.src[c.start:end]...)
 }
 
 // str passes a string, from its opening quote to its closing one.
-func (c *compactor) str() error {
+func (c *compactor) str(i int) int {
 	src := c.src
-	for i := c.pos + 1; i < len(src); i++ {
+	for i++; ; {
+		for i+8 <= len(src) {
+			special := specialBytes(binary.LittleEndian.Uint64(src[i:]))
+			if special != 0 {
+				i += bits.TrailingZeros64(special) / 8
+				break
+			}
+			i += 8
+		}
+		if i >= len(src) {
+			return c.fail(len(src), "unexpected end of JSON")
+		}
 		switch b := src[i]; {
-		case plain[b]:
 		case b == '"':
-			c.pos = i + 1
-			return nil
+			return i + 1
 		case b == '\\':
 			n := escapeLen(src[i:])
 			if n == 0 {
-				c.pos = i
-				return c.fail("invalid escape")
+				return c.fail(i, "invalid escape")
 			}
-			i += n - 1
+			i += n
+		case b < ' ':
+			return c.fail(i, "control character in a string")
 		default:
-			c.pos = i
-			return c.fail("control character in a string")
+			i++
 		}
 	}
-	c.pos = len(src)
-	return c.fail("unexpected end of JSON")
 }
 
-// plain are the bytes of a string that need no second look.
-var plain = func() (table [256]bool) {
-	for b := range table {
-		table[b] = b >= ' ' && b != '"' && b != '\\'
-	}
-	return table
-}()
+// specialBytes looks at eight bytes of a string at once. The lowest bit that is set in the result is the highest bit of
+// the first byte that needs a second look: a quote, a backslash or a control character.
+func specialBytes(word uint64) uint64 {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	quote, backslash := word^(ones*'"'), word^(ones*'\\')
+	return ((word-ones*' ')&^word | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs
+}
 
 // escapeLen is the length of the escape that s starts with; 0: it is none.
 func escapeLen(s []byte) int {
@@ -227,55 +233,54 @@ func escapeLen(s []byte) int {
 }
 
 // number passes -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?
-func (c *compactor) number() error {
-	if c.src[c.pos] == '-' {
-		c.pos++
+func (c *compactor) number(i int) int {
+	src := c.src
+	if src[i] == '-' {
+		i++
 	}
-	if c.at('0') {
-		c.pos++
-	} else if c.digits() == 0 {
-		return c.fail("invalid number")
+	whole := digits(src, i)
+	if whole > i+1 && src[i] == '0' {
+		whole = i + 1 // A digit after a leading zero is for the caller to stumble over.
 	}
-	if c.at('.') {
-		c.pos++
-		if c.digits() == 0 {
-			return c.fail("invalid number")
+	ok := whole > i
+	i = whole
+	if ok && i < len(src) && src[i] == '.' {
+		fraction := digits(src, i+1)
+		ok = fraction > i+1
+		i = fraction
+	}
+	if ok && i < len(src) && src[i]|0x20 == 'e' {
+		i++
+		if i < len(src) && (src[i] == '+' || src[i] == '-') {
+			i++
 		}
+		exponent := digits(src, i)
+		ok = exponent > i
+		i = exponent
 	}
-	if c.at('e') || c.at('E') {
-		c.pos++
-		if c.at('+') || c.at('-') {
-			c.pos++
-		}
-		if c.digits() == 0 {
-			return c.fail("invalid number")
-		}
+	if !ok {
+		return c.fail(i, "invalid number")
 	}
-	return nil
+	return i
 }
 
-func (c *compactor) at(b byte) bool { return c.pos < len(c.src) && c.src[c.pos] == b }
-
-func (c *compactor) digits() int {
-	from := c.pos
-	for c.pos < len(c.src) && isDigit(c.src[c.pos]) {
-		c.pos++
+// digits returns where the digits that start at i end.
+func digits(src []byte, i int) int {
+	for i < len(src) && isDigit(src[i]) {
+		i++
 	}
-	return c.pos - from
+	return i
 }
 
-func (c *compactor) literal() error {
-	rest := c.src[c.pos:]
+func (c *compactor) literal(i int) int {
+	rest := c.src[i:]
 	for _, word := range [...]string{"true", "false", "null"} {
 		if len(rest) >= len(word) && string(rest[:len(word)]) == word {
-			c.pos += len(word)
-			return nil
+			return i + len(word)
 		}
 	}
-	return c.fail("invalid JSON")
+	return c.fail(i, "invalid JSON")
 }
-
-func (c *compactor) fail(what string) error { return &SyntaxError{Offset: c.pos, What: what} }
 
 func isSpace(b byte) bool { return b == ' ' || b == '\t' || b == '\n' || b == '\r' }
 
