@@ -1,0 +1,113 @@
+package summary
+
+import (
+	"math"
+	"time"
+)
+
+// maxGapsKept bounds the gap notes kept one by one, the first ones. All are counted.
+const maxGapsKept = 100
+
+// notes counts what the journal says about itself (ID JRN), and what was kept though it is no JSON object.
+type notes struct {
+	invalid   Invalid
+	gaps      []Gap
+	gapCount  int64
+	lost      int64
+	dupNotes  int64
+	duplicate int64
+}
+
+// Invalid counts the datagrams that were no JSON object, by the form in which the journal keeps them.
+type Invalid struct {
+	Value  int64 `json:"value"`  // another JSON value, as {"_value":…}
+	Raw    int64 `json:"raw"`    // other text, as {"_raw":…}
+	Base64 int64 `json:"base64"` // other bytes, as {"_raw_base64":…}
+}
+
+// Total is the number of invalid datagrams of all forms.
+func (i Invalid) Total() int64 { return i.Value + i.Raw + i.Base64 }
+
+// Gap is one note of lost datagrams.
+type Gap struct {
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason"`
+	Lost   int64     `json:"lost"`
+	First  time.Time `json:"first,omitzero"`
+	Last   time.Time `json:"last,omitzero"`
+}
+
+// wrapped counts a message whose first key says that it was no JSON object, and reports whether it is one.
+func (n *notes) wrapped(pairs []pair) bool {
+	if len(pairs) == 0 || len(pairs[0].key) == 0 || pairs[0].key[0] != '_' {
+		return false
+	}
+	switch string(pairs[0].key) {
+	case "_value":
+		n.invalid.Value++
+	case "_raw":
+		n.invalid.Raw++
+	case "_raw_base64":
+		n.invalid.Base64++
+	default:
+		return false
+	}
+	return true
+}
+
+// note reads one of the journal's own entries.
+func (n *notes) note(at int64, pairs []pair) {
+	var event string
+	var count int64
+	g := Gap{At: instant(at)}
+	for _, p := range pairs {
+		f, _ := number(p.value)
+		switch string(p.key) {
+		case "event":
+			event = string(text(p.value))
+		case "reason":
+			g.Reason = string(cutName(text(p.value)))
+		case "lost":
+			g.Lost = whole(f)
+		case "count":
+			count = whole(f)
+		case "first":
+			g.First = instant(whole(f * 1000))
+		case "last":
+			g.Last = instant(whole(f * 1000))
+		}
+	}
+	switch event {
+	case "gap":
+		n.gap(g)
+	case "duplicate":
+		n.dupNotes++
+		n.duplicate += count
+	}
+}
+
+// whole rounds a number out of a message, which may be anything, to a count that cannot overflow when added up.
+func whole(f float64) int64 {
+	const most = 1 << 53
+	return int64(math.Round(min(max(f, 0), most)))
+}
+
+func (n *notes) gap(g Gap) {
+	n.gapCount++
+	n.lost += g.Lost
+	if len(n.gaps) < maxGapsKept {
+		n.gaps = append(n.gaps, g)
+	}
+}
+
+func (n *notes) merge(later *notes) {
+	n.invalid.Value += later.invalid.Value
+	n.invalid.Raw += later.invalid.Raw
+	n.invalid.Base64 += later.invalid.Base64
+	room := min(maxGapsKept-len(n.gaps), len(later.gaps))
+	n.gaps = append(n.gaps, later.gaps[:room]...)
+	n.gapCount += later.gapCount
+	n.lost += later.lost
+	n.dupNotes += later.dupNotes
+	n.duplicate += later.duplicate
+}

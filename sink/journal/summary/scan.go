@@ -1,0 +1,193 @@
+package summary
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+)
+
+// pair is one member of a JSON object: the key as it stands between its quotes, the value as it stands.
+type pair struct {
+	key, value []byte
+}
+
+// appendPairs appends the top-level members of object to dst. What is not well-formed ends the scan: the members before
+// it are returned. The pairs point into object.
+func appendPairs(dst []pair, object []byte) []pair {
+	i := spaceEnd(object, 0)
+	if i == len(object) || object[i] != '{' {
+		return dst
+	}
+	for i < len(object) && (object[i] == '{' || object[i] == ',') {
+		key := spaceEnd(object, i+1)
+		keyEnd := stringEnd(object, key)
+		colon := spaceEnd(object, keyEnd)
+		if keyEnd-key < 2 || colon == len(object) || object[colon] != ':' {
+			return dst
+		}
+		value := spaceEnd(object, colon+1)
+		end := valueEnd(object, value)
+		if end <= value {
+			return dst
+		}
+		dst = append(dst, pair{object[key+1 : keyEnd-1], object[value:end]})
+		i = spaceEnd(object, end)
+	}
+	return dst
+}
+
+// spaceEnd returns where the white space that begins at i ends, i itself if there is none. The journal's lines have none.
+func spaceEnd(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+// stringEnd returns where the JSON string that begins at i ends, its closing quote included, or i if there is none.
+func stringEnd(b []byte, i int) int {
+	if i >= len(b) || b[i] != '"' {
+		return i
+	}
+	for j := i + 1; j < len(b); j++ {
+		switch b[j] {
+		case '"':
+			return j + 1
+		case '\\':
+			j++
+		}
+	}
+	return i
+}
+
+// valueEnd returns where the JSON value that begins at i ends, or i if there is none.
+func valueEnd(b []byte, i int) int {
+	if i >= len(b) {
+		return i
+	}
+	switch b[i] {
+	case '"':
+		return stringEnd(b, i)
+	case '{', '[':
+		return nestedEnd(b, i)
+	}
+	for i < len(b) && b[i] != ',' && b[i] != '}' && b[i] > ' ' {
+		i++
+	}
+	return i
+}
+
+// nestedEnd returns where the object or array that begins at i ends, or i if it does not.
+func nestedEnd(b []byte, i int) int {
+	depth := 0
+	for j := i; j < len(b); j++ {
+		switch b[j] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case '"':
+			end := stringEnd(b, j)
+			if end == j {
+				return i
+			}
+			j = end - 1
+		}
+		if depth == 0 {
+			return j + 1
+		}
+	}
+	return i
+}
+
+// text returns what a string value says, without quotes and escapes, and any other value as it stands. Values without a
+// backslash, nearly all, are returned in place.
+func text(value []byte) []byte {
+	if len(value) < 2 || value[0] != '"' {
+		return value
+	}
+	inner := value[1 : len(value)-1]
+	if bytes.IndexByte(inner, '\\') < 0 {
+		return inner
+	}
+	var s string
+	if json.Unmarshal(value, &s) != nil {
+		return inner
+	}
+	return []byte(s)
+}
+
+// keyText returns what a key says, without escapes. Keys without a backslash are returned in place.
+func keyText(key []byte) []byte {
+	if bytes.IndexByte(key, '\\') < 0 {
+		return key
+	}
+	return text(slices.Concat([]byte{'"'}, key, []byte{'"'}))
+}
+
+// number returns the value of a JSON number, and reports whether value is one that a float64 can hold.
+func number(value []byte) (float64, bool) {
+	if len(value) == 0 || value[0] != '-' && (value[0] < '0' || value[0] > '9') {
+		return 0, false
+	}
+	if f, ok := shortNumber(value); ok {
+		return f, true
+	}
+	f, err := strconv.ParseFloat(string(value), 64)
+	return f, err == nil
+}
+
+// shortNumber is number for what nearly all values are: a few digits, with or without a sign and a decimal point. Up to
+// 15 digits and powers of ten up to 10^22 are exact as float64, so their quotient is rounded once, as it should be.
+func shortNumber(value []byte) (float64, bool) {
+	const most = 15
+	powers := [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
+	digits := value
+	if digits[0] == '-' {
+		digits = digits[1:]
+	}
+	if len(digits) == 0 || len(digits) > most {
+		return 0, false
+	}
+	mantissa, point := int64(0), len(digits)-1
+	for i, c := range digits {
+		switch {
+		case c >= '0' && c <= '9':
+			mantissa = mantissa*10 + int64(c-'0')
+		case c == '.' && point == len(digits)-1:
+			point = i
+		default:
+			return 0, false
+		}
+	}
+	f := float64(mantissa) / powers[len(digits)-1-point]
+	if value[0] == '-' {
+		f = -f
+	}
+	return f, true
+}
+
+// truthy reports whether value is neither false, null, zero nor empty, the way a script language asks.
+func truthy(value []byte) bool {
+	switch string(value) {
+	case "", "false", "null", `""`, "[]", "{}":
+		return false
+	}
+	f, ok := number(value)
+	return !ok || f != 0
+}
+
+// cutName shortens name to maxNameBytes at most, at the edge of a character, with an ellipsis for the rest.
+func cutName(name []byte) []byte {
+	if len(name) <= maxNameBytes {
+		return name
+	}
+	const ellipsis = "…"
+	end := maxNameBytes - len(ellipsis)
+	for end > 0 && !utf8.RuneStart(name[end]) {
+		end--
+	}
+	return append(bytes.Clone(name[:end]), ellipsis...)
+}
