@@ -1,0 +1,264 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	_ "embed" // for the page and its style sheet
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"math"
+	"slices"
+	"time"
+
+	"hbjournal/sink/journal/summary"
+)
+
+//go:embed page.html
+var pageSource string
+
+//go:embed page.css
+var pageStyle string
+
+// Rows of the page's tables. The other forms have them all.
+const (
+	pageRows     = 12
+	pageHostRows = 250
+	pageGapRows  = 50
+	pagePlugins  = 40
+)
+
+// page is what the template shows.
+type page struct {
+	Title  string
+	Style  template.CSS
+	Policy string // Content-Security-Policy
+	Period string
+	Zone   string
+	Notes  []string
+
+	Tiles       []tile
+	Peak        string
+	Series      []series
+	Wide        template.HTML
+	Narrow      template.HTML
+	Step        string
+	Map         []beatRow
+	MapTicks    []tick
+	MapLeft     int // hosts that the map leaves out
+	Hosts       []hostRow
+	HostsLeft   int
+	Tables      []trafficTable
+	Plugins     []pluginTable
+	Gaps        []gapRow
+	GapsLeft    int64
+	HasMessages bool
+}
+
+// tile is one figure at the top of the page.
+type tile struct {
+	Name, Value, Remark string
+	Alert               bool
+}
+
+// hostRow is one row of the host table.
+type hostRow struct {
+	Name, Messages, Beats, Missed, Kept, Every, First, Last, Silence, Boots string
+	Alert                                                                   bool
+}
+
+// trafficTable is the table of one kind of name.
+type trafficTable struct {
+	Title, Head string
+	Rows        []trafficRow
+	Left        int
+}
+
+type trafficRow struct {
+	Name, Messages, Share, Bytes string
+	Bar                          float64 // 0 to 100
+}
+
+// pluginTable is the table of one plugin's fields.
+type pluginTable struct {
+	Name   string
+	Fields []fieldRow
+}
+
+type fieldRow struct {
+	Name, Count, Min, Median, P95, Max string
+	MedianAt, P95At                    float64 // 0 to 100, between Min and Max
+}
+
+type gapRow struct {
+	At, Lost, Reason, First, Last string
+}
+
+// writeHTML prints the page.
+func writeHTML(w io.Writer, r *summary.Report, opt Options) error {
+	p, err := newPage(r, opt)
+	if err != nil {
+		return err
+	}
+	t, err := template.New("page").Funcs(template.FuncMap{"percentOf": percentOf}).Parse(pageSource)
+	if err != nil {
+		return fmt.Errorf("parse page template: %w", err)
+	}
+	var out bytes.Buffer // so that a fault in the page leaves no half of it
+	if err := t.Execute(&out, p); err != nil {
+		return fmt.Errorf("fill page template: %w", err)
+	}
+	_, err = out.WriteTo(w)
+	return err
+}
+
+// percentOf turns a share into the number of a percentage.
+func percentOf(share float64) float64 { return 100 * share }
+
+func newPage(r *summary.Report, opt Options) (*page, error) {
+	zone := opt.zone()
+	hash := sha256.Sum256([]byte(pageStyle))
+	p := &page{
+		Title: opt.title(), Style: template.CSS(pageStyle), Period: period(r, zone), Zone: r.From.In(zone).Format("MST"),
+		Policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) +
+			"'; base-uri 'none'; form-action 'none'",
+		Notes: opt.Notes, Tiles: tiles(r), HasMessages: r.Total.Messages > 0,
+	}
+	if !p.HasMessages {
+		return p, nil
+	}
+	p.addTime(r, zone)
+	p.addHosts(r, zone)
+	p.addTables(r)
+	p.addGaps(r, zone)
+	return p, p.draw(r, zone)
+}
+
+// draw makes the rate chart in both sizes.
+func (p *page) draw(r *summary.Report, zone *time.Location) (err error) {
+	if p.Wide, err = rateChart(r, p.Series, wideCanvas, zone); err != nil {
+		return err
+	}
+	p.Narrow, err = rateChart(r, p.Series, narrowCanvas, zone)
+	return err
+}
+
+func tiles(r *summary.Report) []tile {
+	silent, beats := 0, int64(0)
+	for _, h := range r.Hosts {
+		beats += h.Beats
+		if h.Silent {
+			silent++
+		}
+	}
+	hosts, kept, each := "", "", ""
+	if silent > 0 {
+		hosts = fmt.Sprintf("%d silent at the end", silent)
+	}
+	if beats > 0 {
+		kept = share(beats, beats+r.Missed) + " kept"
+	}
+	if r.Total.Messages > 0 {
+		each = count(r.Total.Bytes/r.Total.Messages) + " B each"
+	}
+	return []tile{
+		{"Messages", amount(r.Total.Messages), figure(r.PerSecond) + "/s", false},
+		{"Bytes", size(r.Total.Bytes), each, false},
+		{"Hosts", count(int64(len(r.Hosts))), hosts, silent > 0},
+		{"Beats missed", amount(r.Missed), kept, r.Missed > 0},
+		{"Boots", amount(r.Boots), "", false},
+		{"Lost", amount(r.Gaps.Lost), "in " + plural(r.Gaps.Notes, "gap", "gaps"), r.Gaps.Lost > 0},
+		{"Invalid", amount(r.Invalid.Total()), share(r.Invalid.Total(), r.Total.Messages), false},
+		{"Duplicates", amount(r.Duplicates.Count), "not kept again", false},
+	}
+}
+
+func (p *page) addTime(r *summary.Report, zone *time.Location) {
+	p.Series = rateSeries(r)
+	p.Peak = figure(slices.Max(r.Rate(r.Timeline.Counts)))
+	p.Step = span(r.Timeline.Step)
+	p.MapTicks = ticks(r.Timeline.Start, timelineEnd(r), 7, zone)
+	p.Map = heartMap(r, zone)
+	p.MapLeft = len(r.Hosts) - len(p.Map)
+}
+
+func (p *page) addHosts(r *summary.Report, zone *time.Location) {
+	hosts := slices.SortedFunc(slices.Values(r.Hosts), byTrouble)
+	p.HostsLeft = max(0, len(hosts)-pageHostRows)
+	for _, h := range hosts[:min(pageHostRows, len(hosts))] {
+		row := hostRow{
+			Name: label(h.Row, ""), Messages: count(h.Messages), Beats: count(h.Beats), Missed: count(h.Missed),
+			First: moment(h.First, zone), Last: moment(h.Last, zone), Boots: count(h.Boots),
+			Kept: "–", Every: "–", Silence: "–", Alert: h.Missed > 0,
+		}
+		if h.Interval > 0 {
+			row.Kept, row.Every = percent(h.Kept), span(seconds(h.Interval))
+		}
+		if d := h.Silence.To.Sub(h.Silence.From); d > 0 {
+			row.Silence = span(d.Truncate(time.Second))
+		}
+		p.Hosts = append(p.Hosts, row)
+	}
+}
+
+func (p *page) addTables(r *summary.Report) {
+	p.addTraffic("Messages by ID", "ID", rowsOf(r.IDs, func(k *summary.Kind) summary.Row { return k.Row }), r)
+	p.addTraffic("Messages by plugin", "Plugin", rowsOf(r.Plugins, func(q *summary.Plugin) summary.Row { return q.Row }), r)
+	hosts := rowsOf(r.Hosts, func(h *summary.Host) summary.Row { return h.Row })
+	slices.SortStableFunc(hosts, func(a, b summary.Row) int { return cmp.Compare(b.Messages, a.Messages) })
+	p.addTraffic("Messages by host", "Host", hosts, r)
+	p.addTraffic("Messages by source", "Source", r.Sources, r)
+	for _, plugin := range r.Plugins[:min(pagePlugins, len(r.Plugins))] {
+		if len(plugin.Fields) > 0 {
+			p.Plugins = append(p.Plugins, newPluginTable(plugin))
+		}
+	}
+}
+
+func (p *page) addTraffic(title, head string, rows []summary.Row, r *summary.Report) {
+	if len(rows) == 0 {
+		return
+	}
+	t := trafficTable{Title: title, Head: head, Left: max(0, len(rows)-pageRows)}
+	peak := int64(1)
+	for _, row := range rows {
+		peak = max(peak, row.Messages)
+	}
+	for _, row := range rows[:min(pageRows, len(rows))] {
+		t.Rows = append(t.Rows, trafficRow{
+			Name: label(row, "no ID"), Messages: count(row.Messages), Share: share(row.Messages, r.Total.Messages),
+			Bytes: size(row.Bytes), Bar: 100 * float64(row.Messages) / float64(peak),
+		})
+	}
+	p.Tables = append(p.Tables, t)
+}
+
+func newPluginTable(plugin summary.Plugin) pluginTable {
+	t := pluginTable{Name: label(plugin.Row, "")}
+	for _, f := range plugin.Fields {
+		// Halves, because the difference of two float64 may be too large for a third.
+		at := func(v float64) float64 {
+			if length := f.Max/2 - f.Min/2; length > 0 {
+				return math.Round(1000*(v/2-f.Min/2)/length) / 10
+			}
+			return 50
+		}
+		t.Fields = append(t.Fields, fieldRow{
+			Name: printable(f.Name), Count: count(f.Count), Min: figure(f.Min), Median: figure(f.Median),
+			P95: figure(f.P95), Max: figure(f.Max), MedianAt: at(f.Median), P95At: at(f.P95),
+		})
+	}
+	return t
+}
+
+func (p *page) addGaps(r *summary.Report, zone *time.Location) {
+	list := r.Gaps.List[:min(pageGapRows, len(r.Gaps.List))]
+	p.GapsLeft = r.Gaps.Notes - int64(len(list))
+	for _, g := range list {
+		p.Gaps = append(p.Gaps, gapRow{
+			moment(g.At, zone), count(g.Lost), printable(g.Reason), moment(g.First, zone), moment(g.Last, zone),
+		})
+	}
+}

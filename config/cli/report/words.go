@@ -1,0 +1,215 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/dustin/go-humanize"
+	"github.com/mattn/go-runewidth"
+
+	"hbjournal/sink/journal/summary"
+)
+
+// printable returns s with every character that does not print (controls, direction marks, invisible ones) spelled out
+// as \u202e, so that it can be seen and can do nothing.
+func printable(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+// label returns how row is called in a table: none is the word for an empty name.
+func label(row summary.Row, none string) string {
+	switch {
+	case row.Other:
+		return "(all others)"
+	case row.Name == "":
+		return none
+	}
+	return printable(row.Name)
+}
+
+// shorten returns s in at most width columns of a terminal.
+func shorten(s string, width int) string {
+	return runewidth.Truncate(s, width, "…")
+}
+
+func count(n int64) string { return humanize.Comma(n) }
+
+// amount is count where there is little room: in three digits from a thousand million on.
+func amount(n int64) string {
+	if n < 1e9 {
+		return count(n)
+	}
+	return humanize.SIWithDigits(float64(n), 2, "")
+}
+
+func size(n int64) string { return humanize.Bytes(uint64(max(n, 0))) }
+
+// percent returns share, 0 to 1, as "99.3 %". Only what is whole reads 100 %, and only what is nothing 0 %.
+func percent(share float64) string {
+	p := share * 100
+	switch {
+	case p > 99.9 && p < 100:
+		p = 99.9
+	case p > 0 && p < 0.1:
+		return "<0.1 %"
+	}
+	if p == math.Trunc(p) {
+		return fmt.Sprintf("%.0f %%", p)
+	}
+	return fmt.Sprintf("%.1f %%", p)
+}
+
+// share returns part of whole as a percentage, nothing of nothing being 0 %.
+func share(part, whole int64) string {
+	if whole == 0 {
+		return percent(0)
+	}
+	return percent(float64(part) / float64(whole))
+}
+
+// figure returns a measured value in about four digits: 45.2, 1,234, 8.59 G, 2.5e-05.
+func figure(v float64) string {
+	abs := math.Abs(v)
+	switch {
+	case math.IsNaN(v):
+		return "–"
+	case v == math.Trunc(v) && abs < 1e6:
+		return humanize.Comma(int64(v))
+	case abs >= 1e15 || abs < 0.001:
+		return strconv.FormatFloat(v, 'g', 3, 64)
+	case abs >= 1e5:
+		return strings.TrimSpace(humanize.SIWithDigits(v, 2, ""))
+	case abs >= 1000:
+		return humanize.CommafWithDigits(v, 0)
+	}
+	digits := 3 - max(0, int(math.Floor(math.Log10(abs))))
+	return strings.TrimRight(strings.TrimRight(strconv.FormatFloat(v, 'f', digits, 64), "0"), ".")
+}
+
+// span returns d in its two largest units: "1d 6h", "12 min", "30 s", "0.5 s".
+func span(d time.Duration) string {
+	const day = 24 * time.Hour
+	two := func(big time.Duration, bigName string, small time.Duration, smallName string) string {
+		text := fmt.Sprintf("%d%s", d/big, bigName)
+		if rest := d % big / small; rest > 0 {
+			text += fmt.Sprintf(" %d%s", rest, smallName)
+		}
+		return text
+	}
+	switch {
+	case d >= day:
+		return two(day, "d", time.Hour, "h")
+	case d >= time.Hour:
+		return two(time.Hour, "h", time.Minute, "m")
+	case d >= time.Minute:
+		return two(time.Minute, "m", time.Second, "s")
+	case d%time.Second == 0:
+		return fmt.Sprintf("%ds", d/time.Second)
+	}
+	return strconv.FormatFloat(d.Seconds(), 'g', 3, 64) + "s"
+}
+
+func seconds(s float64) time.Duration {
+	return time.Duration(s * float64(time.Second))
+}
+
+// plural returns n and the word for that many.
+func plural(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return count(n) + " " + many
+}
+
+const dateTime = "2006-01-02 15:04:05"
+
+// moment returns t as it is shown in tables, "–" for the zero time.
+func moment(t time.Time, zone *time.Location) string {
+	if t.IsZero() {
+		return "–"
+	}
+	return t.In(zone).Format(dateTime)
+}
+
+// period returns the range of the report and how long it is.
+func period(r *summary.Report, zone *time.Location) string {
+	if r.From.IsZero() {
+		return "no entries"
+	}
+	from, to := r.From.In(zone), r.To.In(zone)
+	name := to.Format("MST")
+	return fmt.Sprintf("%s – %s %s, %s", from.Format(dateTime), to.Format(dateTime), name, span(to.Sub(from).Truncate(time.Second)))
+}
+
+// tick is one mark of a time axis: where it stands, as a share of the axis, and what it says.
+type tick struct {
+	At   float64
+	Text string
+}
+
+// ticks returns at most most marks of the time axis from one instant to another, at round clock times of the zone.
+func ticks(from, to time.Time, most int, zone *time.Location) []tick {
+	length := to.Sub(from)
+	if length <= 0 || most < 1 {
+		return nil
+	}
+	step, layout := tickStep(length, most)
+	_, offset := from.In(zone).Zone()
+	shift := time.Duration(offset) * time.Second
+	var out []tick
+	for at := from.Add(shift).Truncate(step).Add(-shift); !at.After(to); at = at.Add(step) {
+		if !at.Before(from) {
+			out = append(out, tick{float64(at.Sub(from)) / float64(length), at.In(zone).Format(layout)})
+		}
+	}
+	return out
+}
+
+// tickStep returns the least round step that divides length into at most most parts, and how its instants are written.
+func tickStep(length time.Duration, most int) (step time.Duration, layout string) {
+	const day = 24 * time.Hour
+	steps := []time.Duration{
+		time.Second, 5 * time.Second, 15 * time.Second, 30 * time.Second,
+		time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute,
+		time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, day, 2 * day, 7 * day, 14 * day, 28 * day,
+	}
+	step = steps[len(steps)-1]
+	for _, s := range steps {
+		if length/s < time.Duration(most) {
+			step = s
+			break
+		}
+	}
+	for length/step >= time.Duration(most) {
+		step *= 2
+	}
+	switch {
+	case step < time.Minute:
+		return step, "15:04:05"
+	case step < day && length <= day:
+		return step, "15:04"
+	case step < day:
+		return step, "Jan 2 15:04"
+	case length < 365*day:
+		return step, "Jan 2"
+	}
+	return step, "Jan 2006"
+}
