@@ -75,6 +75,8 @@ func newRoot(env Env) *cobra.Command {
 		newServe(env),
 		newConfig(env),
 		newSend(env),
+		newQuery(env),
+		newTail(env),
 		newVersion(env),
 	)
 	markRun(root)

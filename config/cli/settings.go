@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"io/fs"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -17,14 +18,18 @@ type settings struct {
 	given  map[string]string // flag name -> text, for the flags that were given
 }
 
-// addSettings gives cmd the flags of every setting. The result is filled once cmd has parsed its arguments.
-func addSettings(cmd *cobra.Command) *settings {
+// addSettings gives cmd the flags of the settings with these names, or of every one without names. The result is filled
+// once cmd has parsed its arguments.
+func addSettings(cmd *cobra.Command, names ...string) *settings {
 	s := &settings{given: map[string]string{}}
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&s.file, "config", "", "YAML file with settings; else CONFIG_FILE, ./.hb.yaml, ~/.hb.yaml, /etc/hb.yaml")
 	flags.BoolVar(&s.strict, "strict", false, "a key of the file that is unknown is an error")
 	for _, k := range config.Keys() {
+		if len(names) > 0 && !slices.Contains(names, k.Name) {
+			continue
+		}
 		f := flags.VarPF(&settingFlag{s, k}, k.Flag, "", k.Help)
 		if k.IsBool() {
 			f.NoOptDefVal = "true"

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"sync/atomic"
 )
 
 // A back reads a journal backwards: the live file first, each file from its end.
@@ -13,14 +14,16 @@ type back struct {
 	opener  opener
 	ordered bool // as for a stream
 	bounds
+	count *atomic.Int64
 	cur   *file       // nil between two files
 	text  io.ReaderAt // of cur
 	end   int64       // of what is still to be read of cur, behind a newline or at the end of the file
 	ended bool
+	start *Cursor // behind the newest line; nil before the first file was opened
 }
 
 func openBack(opt Options) *back {
-	s := &back{bounds: boundsOf(opt), ordered: true}
+	s := &back{bounds: boundsOf(opt), count: opt.Count, ordered: true}
 	if len(opt.Paths) == 0 {
 		s.opener = &backChain{chain: chain{dir: opt.Dir, base: opt.Base, step: -1}}
 		return s
@@ -63,7 +66,7 @@ func (s *back) open(ctx context.Context, b *Block) error {
 	if err != nil {
 		return err
 	}
-	s.cur = f
+	s.cur, f.count = f, s.count
 	if s.ordered && f.head.timed && s.over(f.head.millis) {
 		s.end = 0
 		return nil
@@ -71,9 +74,12 @@ func (s *back) open(ctx context.Context, b *Block) error {
 	if f.plain {
 		s.text = f.raw
 		s.end, err = f.wholeSize(ctx)
-		return err
+	} else {
+		s.text, s.end, err = f.spill(ctx)
 	}
-	s.text, s.end, err = f.spill(ctx)
+	if s.start == nil {
+		s.start = &Cursor{From: f.from, First: f.head.hash, Offset: s.end}
+	}
 	if errors.As(err, &b.Fault) {
 		b.Path = f.Path
 		return nil
@@ -89,6 +95,9 @@ func (s *back) fill(b *Block) error {
 		buf := b.sized(int(size) / 2)[:s.end-start]
 		if _, err := s.text.ReadAt(buf, start); err != nil {
 			return s.lost(b, err)
+		}
+		if s.count != nil && s.cur.plain {
+			s.count.Add(int64(len(buf)))
 		}
 		cut := 0
 		if start > 0 {

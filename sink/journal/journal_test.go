@@ -30,13 +30,16 @@ func entryLine(n int) []byte {
 	return entryLines(n, n+1)
 }
 
+// sampleFrom is the sender of the entries in the tests.
+var sampleFrom = netip.MustParseAddrPort("192.168.1.100:50003")
+
 // entryLines are the lines of the entries from first up to, but not including, end.
 func entryLines(first, end int) []byte {
 	var b []byte
-	encoder, from := NewEncoder(nil), netip.MustParseAddrPort("192.168.1.100:50003")
+	encoder := NewEncoder(nil)
 	for n := first; n < end; n++ {
 		message := fmt.Appendf(nil, `{"ID":"HTB","n":%d}`, n)
-		b = encoder.AppendLine(b, start.Add(time.Duration(n)*time.Second), from, message)
+		b = encoder.AppendLine(b, start.Add(time.Duration(n)*time.Second), sampleFrom, message)
 	}
 	return b
 }

@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"io"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -24,14 +25,15 @@ const maxLayers = 4
 // file is one open file of a journal, read as the text that it holds.
 type file struct {
 	File
-	raw     *os.File    // nil for a text that the caller owns
-	info    os.FileInfo // nil with raw
-	regular bool        // a real file, not a pipe
-	plain   bool        // regular and not compressed: raw can be read at any offset
-	text    io.Reader   // the lines, decompressed; set by begin
-	closes  []func()    // of the decompressors behind text
-	head    head        // of a regular file
-	from    time.Time   // no backup that is older than this file has this stamp or a later one
+	raw     *os.File      // nil for a text that the caller owns
+	info    os.FileInfo   // nil with raw
+	regular bool          // a real file, not a pipe
+	plain   bool          // regular and not compressed: raw can be read at any offset
+	text    io.Reader     // the lines, decompressed; set by begin
+	closes  []func()      // of the decompressors behind text
+	head    head          // of a regular file
+	count   *atomic.Int64 // of bytes read from raw by text; may be nil
+	from    time.Time     // no backup that is older than this file has this stamp or a later one
 }
 
 // head is the first line of a file: what the file is known by after it has been renamed or compressed.
@@ -94,16 +96,30 @@ func (f *file) begin() error {
 			return err
 		}
 	}
-	text, layers, err := f.decompress(f.raw)
+	text, layers, err := f.decompress(&counter{f.raw, f.count})
 	if err != nil {
 		return err
 	}
 	f.text = text
 	if f.plain = f.regular && layers == 0; f.plain {
-		f.text = f.raw
+		f.text = &counter{f.raw, f.count}
 		_, err = f.raw.Seek(0, io.SeekStart)
 	}
 	return err
+}
+
+// A counter counts what is read through it, if count is not nil.
+type counter struct {
+	r     io.Reader
+	count *atomic.Int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	if c.count != nil {
+		c.count.Add(int64(n))
+	}
+	return n, err
 }
 
 // identify looks at the first line again if there was none. A plain file may grow and be cut; others stay as they are.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,9 @@ type Options struct {
 	// only uses them to leave out what it need not look at: it still gives some entries outside, for a Filter to drop.
 	Since, Until time.Time
 
+	// Count, if not nil, counts the bytes read from the files, as they are on the disk.
+	Count *atomic.Int64
+
 	// Reverse reads from the newest entry to the oldest.
 	Reverse bool
 }
@@ -27,7 +31,7 @@ func Open(opt Options) (Source, error) {
 	if opt.Reverse {
 		return openBack(opt), nil
 	}
-	s := &stream{bounds: boundsOf(opt), ordered: true}
+	s := &stream{bounds: boundsOf(opt), count: opt.Count, ordered: true}
 	if len(opt.Paths) == 0 {
 		s.opener = newChain(opt.Dir, opt.Base)
 	} else {
@@ -64,6 +68,7 @@ type stream struct {
 	opener  opener
 	ordered bool // the times of the files follow each other, so that looking for a time may skip
 	bounds
+	count *atomic.Int64
 	cur   *file // nil between two files
 	lines lines
 	ended bool
@@ -98,7 +103,7 @@ func (s *stream) open(b *Block) error {
 	if err != nil {
 		return err
 	}
-	s.cur = f
+	s.cur, f.count = f, s.count
 	if err := f.begin(); err != nil {
 		return err
 	}

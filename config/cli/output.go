@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/term"
+)
+
+// output is a command's results on their way out, with a header before the first of them.
+type output struct {
+	w      *bufio.Writer
+	header string
+}
+
+func newOutput(w io.Writer) *output { return &output{w: bufio.NewWriterSize(w, 64<<10)} }
+
+func (o *output) write(text []byte) error {
+	if len(text) == 0 {
+		return nil
+	}
+	if o.header != "" {
+		if _, err := o.w.WriteString(o.header); err != nil {
+			return err
+		}
+		o.header = ""
+	}
+	_, err := o.w.Write(text)
+	return err
+}
+
+func (o *output) flush() error { return o.w.Flush() }
+
+// untilInterrupted gives a command's context: it ends at the first interrupt, and a second one ends the process. A closed
+// pipe becomes an error of writing to it, and does not kill the process.
+func untilInterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	return ctx, func() {
+		signal.Stop(pipe)
+		stop()
+	}
+}
+
+// isClosedPipe reports whether err says that the reader of the output went away, as head does: it has seen enough.
+func isClosedPipe(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)
+}
+
+// terminalWidth returns the columns of w, and whether it is a terminal at all.
+func terminalWidth(w io.Writer) (columns int, terminal bool) {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0, false
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		columns = 0
+	}
+	return columns, true
+}

@@ -1,0 +1,333 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"hbjournal/sink/journal"
+)
+
+const queryExample = `  hbjournal query --since 2h --id PLG --plugin cpu_monitor     what a plugin said in the last two hours
+  hbjournal query --name 'web*' --match 'cpu_percent=9?' -o table
+  hbjournal query --jq 'select(.message.cpu_percent > 90) | .message.name' -r
+  hbjournal query -n 100 -o pretty                             the last 100 entries
+  hbjournal query -f --id HTB                                  all heartbeats, and those that come
+  hbjournal query --count /backup/messages.journal.*           files given by name
+  zcat old.gz | hbjournal query --since 2026-03-28 -           standard input`
+
+// queryFlags are the flags of `query`, beside those of its selection.
+type queryFlags struct {
+	last      int // -n; -1: all
+	follow    bool
+	reverse   bool
+	count     bool
+	output    string
+	jq        string
+	raw       bool
+	failEmpty bool
+	color     string
+}
+
+func newQuery(env Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "query [FILE...]",
+		Short: "Filter, follow and print the journal's entries",
+		Long: "Print the entries of the journal and all its backups, compressed or not, oldest first, each as the line that\n" +
+			"stands in the journal. FILEs are read instead if given, - for standard input.\n\n" +
+			"Lines that are no whole entries are reported with file and offset, and reading goes on; the exit code is then 1.",
+		Example: queryExample,
+	}
+	var f queryFlags
+	selection := addSelection(cmd, env)
+	flags := cmd.Flags()
+	flags.IntVarP(&f.last, "lines", "n", -1, "only the last `N` entries")
+	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with the entries that come, until interrupted")
+	f.addOutput(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return runQuery(cmd.Context(), f, selection, args, env)
+	}
+	return cmd
+}
+
+func newTail(env Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "tail [FILE]",
+		Short:   "Print the last entries and those that come: query -n 10 -f",
+		Example: "  hbjournal tail --name webserver1 -o table",
+	}
+	f := queryFlags{follow: true}
+	selection := addSelection(cmd, env)
+	cmd.Flags().IntVarP(&f.last, "lines", "n", 10, "start with the last `N` entries")
+	f.addOutput(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return runQuery(cmd.Context(), f, selection, args, env)
+	}
+	return cmd
+}
+
+func (f *queryFlags) addOutput(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.BoolVar(&f.reverse, "reverse", false, "newest entries first")
+	flags.BoolVar(&f.count, "count", false, "print only how many entries there are")
+	flags.StringVarP(&f.output, "output", "o", "json", "`form` of the output: json (as in the journal), pretty, table, csv or logfmt")
+	flags.StringVar(&f.jq, "jq", "", "print the values that this jq `expression` gives for each entry")
+	flags.BoolVarP(&f.raw, "raw", "r", false, "print strings that --jq gives without quotes")
+	flags.BoolVar(&f.failEmpty, "fail-empty", false, "exit with 1 if there is no entry")
+	flags.StringVar(&f.color, "color", "auto", "`when` pretty and table are coloured: auto (on a terminal), always or never")
+	cmd.Flags().SortFlags = false
+}
+
+// query is one run of the command.
+type query struct {
+	queryFlags
+	selection *selection
+	jq        *jqProgram
+	render    renderer
+	out       *output
+	faults    faults
+	matched   int
+}
+
+// errEnough ends a query that has printed all that was asked for.
+var errEnough = errors.New("enough")
+
+func runQuery(ctx context.Context, f queryFlags, s *selection, args []string, env Env) error {
+	q := &query{queryFlags: f, selection: s, out: newOutput(env.Stdout), faults: faults{w: env.Stderr}}
+	if err := errors.Join(q.check(args), s.prepare(args)); err != nil {
+		return err
+	}
+	if err := q.compile(env); err != nil {
+		return err
+	}
+	ctx, stop := untilInterrupted(ctx)
+	defer stop()
+	bar := startProgress(env, s, f.count)
+	err := q.run(ctx, bar)
+	bar.finish()
+	return q.finish(ctx, err)
+}
+
+// check reports what cannot go together.
+func (q *query) check(args []string) error {
+	var faults []error
+	fault := func(bad bool, text string) {
+		if bad {
+			faults = append(faults, errors.New(text))
+		}
+	}
+	fault(q.follow && q.reverse, "-f and --reverse: what comes cannot be printed before what was")
+	fault(q.follow && q.count, "-f and --count: following has no end to count to")
+	fault(q.follow && (len(args) > 1 || slices.Contains(args, journal.Stdin)), "-f follows one journal: name its live file, or none")
+	fault(q.last < -1, "-n: must not be negative")
+	fault(!slices.Contains([]string{"auto", "always", "never"}, q.color), fmt.Sprintf("--color %q: give auto, always or never", q.color))
+	if len(faults) == 0 {
+		return nil
+	}
+	return &usageError{errors.Join(faults...), "see 'hbjournal query --help'"}
+}
+
+func (q *query) compile(env Env) (err error) {
+	if q.jq, err = compileJQ(q.queryFlags.jq); err != nil {
+		return err
+	}
+	width, terminal := terminalWidth(env.Stdout)
+	o := rendering{color: q.color == "always" || q.color == "auto" && terminal && env.environ()["NO_COLOR"] == "", width: width, zone: time.UTC}
+	if q.selection.cfg.Config.JournalLocalTime {
+		o.zone = time.Local
+	}
+	if q.render, err = o.renderer(q.queryFlags.output); err != nil {
+		return err
+	}
+	q.out.header = q.render.header
+	if q.follow && len(q.selection.options.Paths) == 1 {
+		live := q.selection.options.Paths[0]
+		q.selection.options.Dir, q.selection.options.Base = filepath.Split(filepath.Clean("./" + live))
+		q.selection.options.Paths = nil
+	}
+	return nil
+}
+
+func (q *query) run(ctx context.Context, bar *progress) error {
+	switch {
+	case q.follow:
+		return q.runFollow(ctx)
+	case q.last >= 0 && !q.reverse:
+		_, err := q.runLast(ctx)
+		return err
+	}
+	options := q.selection.options
+	options.Reverse = q.reverse
+	source, err := journal.Open(options)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	return journal.Ordered(ctx, source, q.work, func(r result) error {
+		bar.show()
+		return q.emit(r)
+	})
+}
+
+// result is what one block comes to.
+type result struct {
+	text   []byte // to be printed
+	ends   []int  // of each entry's text in it; only kept where entries are counted off
+	count  int
+	faults []*journal.CorruptError
+	err    error
+}
+
+// work makes the output of a block. It runs on several goroutines.
+func (q *query) work(b *journal.Block) (r result) {
+	scanner := journal.Scanner{
+		Filter:  q.selection.filter,
+		OnFault: func(f *journal.CorruptError) { r.faults = append(r.faults, f) },
+	}
+	scanner.Reset(b)
+	for r.err == nil && scanner.Next() {
+		q.add(&r, scanner.Entry())
+	}
+	return r
+}
+
+// add adds what is to be printed for an entry.
+func (q *query) add(r *result, e *journal.Entry) {
+	if q.jq == nil {
+		r.count++
+		if !q.count {
+			r.text = q.render.entry(r.text, e)
+			r.ends = append(r.ends, len(r.text))
+		}
+		return
+	}
+	values, err := q.jq.run(e)
+	r.err = err
+	for _, v := range values {
+		r.count++
+		if !q.count && r.err == nil {
+			r.text, r.err = q.appendValue(r.text, e, v)
+			r.ends = append(r.ends, len(r.text))
+		}
+	}
+}
+
+func (q *query) appendValue(dst []byte, e *journal.Entry, v jqResult) ([]byte, error) {
+	if v.entry {
+		return q.render.entry(dst, e), nil
+	}
+	if q.render.value == nil {
+		return dst, &usageError{
+			fmt.Errorf("-o %s takes whole entries, and --jq gave another value", q.queryFlags.output),
+			"use select(...) in --jq, or -o json or pretty",
+		}
+	}
+	text, err := v.appendTo(nil, q.raw)
+	if err != nil || q.queryFlags.output == "json" || q.raw {
+		return append(dst, text...), err
+	}
+	return q.render.value(dst, text[:len(text)-1]), nil
+}
+
+// emit prints what one block came to.
+func (q *query) emit(r result) error {
+	for _, f := range r.faults {
+		q.faults.report(f)
+	}
+	enough := q.last >= 0 && q.reverse && q.matched+r.count >= q.last
+	if enough {
+		r.count = q.last - q.matched
+		if !q.count && r.count < len(r.ends) {
+			r.text = r.text[:endOf(r.ends, r.count)]
+		}
+	}
+	q.matched += r.count
+	if err := q.out.write(r.text); err != nil {
+		return err
+	}
+	if enough && r.err == nil {
+		return errEnough
+	}
+	return r.err
+}
+
+func endOf(ends []int, count int) int {
+	if count == 0 {
+		return 0
+	}
+	return ends[count-1]
+}
+
+// runLast prints the last entries, and returns where the journal goes on after them.
+func (q *query) runLast(ctx context.Context) (journal.Cursor, error) {
+	entries, at, err := journal.Tail(ctx, q.selection.options, q.last, q.selection.filter, q.faults.report)
+	if err != nil {
+		return at, err
+	}
+	var r result
+	for i := range entries {
+		if q.add(&r, &entries[i]); r.err != nil {
+			break
+		}
+	}
+	return at, q.emit(r)
+}
+
+// runFollow prints what there is, or the last of it, and then what comes.
+func (q *query) runFollow(ctx context.Context) error {
+	var at journal.Cursor
+	if q.last >= 0 {
+		var err error
+		if at, err = q.runLast(ctx); err != nil {
+			return err
+		}
+	}
+	source, err := journal.Follow(q.selection.options, at)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	var block journal.Block
+	for err == nil {
+		if err = source.Read(ctx, &block); err == nil {
+			err = q.emit(q.work(&block))
+		}
+		if err == nil {
+			err = q.out.flush()
+		}
+	}
+	return err
+}
+
+// finish ends the output and turns what ended the query into its error.
+func (q *query) finish(ctx context.Context, err error) error {
+	if err == nil && q.count {
+		err = q.out.write(fmt.Appendf(nil, "%d\n", q.matched))
+	}
+	interrupted := errors.Is(err, context.Canceled) && ctx.Err() != nil
+	if errors.Is(err, errEnough) || errors.Is(err, io.EOF) || interrupted && q.follow {
+		err = nil
+	}
+	if flushErr := q.out.flush(); err == nil {
+		err = flushErr
+	}
+	switch {
+	case isClosedPipe(err):
+		return nil
+	case interrupted && err != nil:
+		return fmt.Errorf("interrupted after %d entries", q.matched)
+	case err != nil:
+		return q.selection.explain(err)
+	case q.faults.count > 0:
+		return q.faults.err()
+	case q.matched == 0 && q.failEmpty:
+		return errors.New("no entry matches (--fail-empty)")
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
+	"github.com/tidwall/pretty"
+
+	"hbjournal/sink/journal"
+)
+
+// A renderer is one form of output. Its functions may be called by several goroutines.
+type renderer struct {
+	header string                                    // printed first, if anything is
+	entry  func(dst []byte, e *journal.Entry) []byte // appends an entry
+	value  func(dst, json []byte) []byte             // appends another JSON value; nil: only entries have this form
+}
+
+// rendering is what a form of output depends on.
+type rendering struct {
+	color bool
+	width int // columns of the terminal; 0: without end
+	zone  *time.Location
+}
+
+var outputs = []string{"json", "pretty", "table", "csv", "logfmt"}
+
+func (o rendering) renderer(output string) (renderer, error) {
+	switch output {
+	case "json":
+		return renderer{entry: appendJournal, value: appendLine}, nil
+	case "pretty":
+		return renderer{
+			entry: func(dst []byte, e *journal.Entry) []byte { return o.appendPretty(dst, e.Line) },
+			value: o.appendPretty,
+		}, nil
+	case "table":
+		return renderer{header: o.tableHeader(), entry: o.appendTable}, nil
+	case "csv":
+		return renderer{header: "timestamp,datetime,source_ip,source_port,id,name,plugin,message\n", entry: appendCSV}, nil
+	case "logfmt":
+		return renderer{entry: appendLogfmt}, nil
+	}
+	return renderer{}, &usageError{
+		fmt.Errorf("-o %q: no such output", output), "give -o " + strings.Join(outputs, ", -o "),
+	}
+}
+
+// appendJournal appends the journal's own line, byte for byte.
+func appendJournal(dst []byte, e *journal.Entry) []byte { return appendLine(dst, e.Line) }
+
+func appendLine(dst, line []byte) []byte { return append(append(dst, line...), '\n') }
+
+// appendPretty appends a value with a line for each field, as jq does.
+func (o rendering) appendPretty(dst, value []byte) []byte {
+	var b bytes.Buffer
+	if err := json.Indent(&b, value, "", "  "); err != nil {
+		return appendLine(dst, []byte(visible(string(value))))
+	}
+	text := escapeControls(b.Bytes())
+	if o.color {
+		text = pretty.Color(text, nil)
+	}
+	return appendLine(dst, text)
+}
+
+// escapeControls writes what steers a terminal, which in valid JSON can only stand in strings, as JSON escapes.
+func escapeControls(text []byte) []byte {
+	if bytes.IndexFunc(text, steersInJSON) < 0 {
+		return text
+	}
+	var b []byte
+	for _, r := range string(text) {
+		if steersInJSON(r) {
+			b = fmt.Appendf(b, `\u%04x`, r)
+		} else {
+			b = utf8.AppendRune(b, r)
+		}
+	}
+	return b
+}
+
+func steersInJSON(r rune) bool { return r != '\n' && r != utf8.RuneError && steers(r) }
+
+const (
+	bold  = "\x1b[1m"
+	dim   = "\x1b[2m"
+	reset = "\x1b[0m"
+)
+
+const tableFormat = "%-23s  %-21s  %-5s  %-16s  %s"
+
+func (o rendering) tableHeader() string {
+	header := fmt.Sprintf(tableFormat, "TIME", "SOURCE", "ID", "NAME", "MESSAGE")
+	if o.color {
+		header = bold + header + reset
+	}
+	return header + "\n"
+}
+
+// appendTable appends a row: the time, who sent it, and the message's fields after ID and name.
+func (o rendering) appendTable(dst []byte, e *journal.Entry) []byte {
+	at := time.UnixMilli(e.Millis).In(o.zone).Format("2006-01-02 15:04:05.000")
+	id, name := gjson.GetBytes(e.Message, "ID").String(), gjson.GetBytes(e.Message, "name").String()
+	row := fmt.Sprintf(tableFormat, at, e.Source, visible(id), visible(name), restOf(e.Message))
+	if o.width > 0 && utf8.RuneCountInString(row) > o.width {
+		row = string([]rune(row)[:max(o.width-1, 0)]) + "…"
+	}
+	if o.color {
+		row = dim + at + reset + strings.TrimPrefix(row, at)
+	}
+	return append(append(dst, strings.TrimRight(row, " ")...), '\n')
+}
+
+// restOf is the message without its ID and name.
+func restOf(message []byte) string {
+	var b []byte
+	gjson.ParseBytes(message).ForEach(func(key, value gjson.Result) bool {
+		if k := key.String(); k != "ID" && k != "name" {
+			b = appendPair(b, k, value)
+		}
+		return true
+	})
+	return string(b)
+}
+
+// appendCSV appends a record of RFC 4180.
+func appendCSV(dst []byte, e *journal.Entry) []byte {
+	field := func(path string) string { return gjson.GetBytes(e.Line, path).String() }
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	// Writing into memory does not fail.
+	_ = w.Write([]string{
+		gjson.GetBytes(e.Line, "timestamp").Raw, field("datetime"), e.Source.Addr().String(),
+		strconv.Itoa(int(e.Source.Port())), field("message.ID"), field("message.name"), field("message.plugin"),
+		string(e.Message),
+	})
+	w.Flush()
+	return append(dst, b.Bytes()...)
+}
+
+// appendLogfmt appends key=value pairs: time, source, and each field of the message by its dotted path.
+func appendLogfmt(dst []byte, e *journal.Entry) []byte {
+	dst = append(dst, "time="...)
+	dst = time.UnixMilli(e.Millis).UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	dst = append(dst, " source="...)
+	dst = e.Source.AppendTo(dst)
+	return append(appendPairs(dst, "", gjson.ParseBytes(e.Message)), '\n')
+}
+
+func appendPairs(dst []byte, prefix string, object gjson.Result) []byte {
+	object.ForEach(func(key, value gjson.Result) bool {
+		path := prefix + key.String()
+		if value.IsObject() {
+			dst = appendPairs(dst, path+".", value)
+		} else {
+			dst = appendPair(dst, path, value)
+		}
+		return true
+	})
+	return dst
+}
+
+// appendPair appends key=value behind a space, if anything stands before it. Texts that would be misread are quoted.
+func appendPair(dst []byte, key string, value gjson.Result) []byte {
+	if len(dst) > 0 {
+		dst = append(dst, ' ')
+	}
+	dst = append(append(dst, quoted(key)...), '=')
+	if value.Type == gjson.String {
+		return append(dst, quoted(value.String())...)
+	}
+	return append(dst, visible(value.Raw)...)
+}
+
+func quoted(text string) string {
+	if text == "" || strings.ContainsAny(text, ` "=\`) || strings.IndexFunc(text, steers) >= 0 {
+		return strconv.QuoteToGraphic(text)
+	}
+	return text
+}

@@ -1,0 +1,197 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"hbjournal/config"
+	"hbjournal/sink/journal"
+)
+
+// selection is which entries of which files a reading command is about: the flags that all of them share.
+type selection struct {
+	settings *settings
+	environ  Env
+	now      func() time.Time // nil: time.Now
+
+	since, until string
+	ids, names   []string
+	plugins      []string
+	sources      []string
+	matches      []string
+
+	// What the flags come to, once prepare has run.
+	cfg     config.Loaded
+	options journal.Options
+	filter  *journal.Filter
+	read    atomic.Int64 // bytes read from the files so far
+}
+
+// addSelection gives cmd the flags of a selection.
+func addSelection(cmd *cobra.Command, env Env) *selection {
+	s := &selection{environ: env}
+	flags := cmd.Flags()
+	flags.StringVar(&s.since, "since", "", "entries received at this `time` or later: "+timeForms)
+	flags.StringVar(&s.until, "until", "", "entries received before this `time`")
+	flags.StringSliceVar(&s.ids, "id", nil, "entries whose message has this `ID`, such as HTB; more than one: any of them")
+	flags.StringSliceVar(&s.names, "name", nil, "entries of this `host`: the field name")
+	flags.StringSliceVar(&s.plugins, "plugin", nil, "entries of this `plugin`")
+	flags.StringSliceVar(&s.sources, "source", nil, "entries from this `address` or network, such as 10.0.0.0/8")
+	flags.StringArrayVar(&s.matches, "match", nil,
+		"entries whose message has a `field=glob`: cpu_percent=9?, disk.0.path=/var*; each field given must match")
+	s.settings = addSettings(cmd, "journal_dir", "journal_file", "journal_local_time")
+	return s
+}
+
+// prepare works out what the flags and arguments mean. It reports every fault of them at once.
+func (s *selection) prepare(args []string) error {
+	var err error
+	if s.cfg, err = s.settings.load(s.environ); err != nil {
+		return err
+	}
+	since, errSince := s.time("since", s.since)
+	until, errUntil := s.time("until", s.until)
+	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
+		errUntil = fmt.Errorf("--since %s is not before --until %s: no entry can lie between them",
+			since.Format(time.RFC3339), until.Format(time.RFC3339))
+	}
+	prefixes, errSource := parsePrefixes(s.sources)
+	fields, errMatch := s.fields()
+	filter, errFilter := journal.NewFilter(journal.FilterOptions{
+		Since: since, Until: until, Sources: prefixes, Fields: fields,
+	})
+	if errFilter != nil {
+		errFilter = fmt.Errorf("--match %w", errFilter)
+	}
+	if err := errors.Join(errSince, errUntil, errSource, errMatch, errFilter); err != nil {
+		return &usageError{err, "for example --since 2h --name 'web*' --match cpu_percent=9?"}
+	}
+	s.filter = filter
+	s.options = journal.Options{
+		Dir: s.cfg.Config.JournalDir, Base: s.cfg.Config.JournalFile, Paths: args, Stdin: s.environ.Stdin,
+		Since: since, Until: until, Count: &s.read,
+	}
+	return nil
+}
+
+func (s *selection) time(flag, text string) (time.Time, error) {
+	now := time.Now
+	if s.now != nil {
+		now = s.now
+	}
+	zone := time.UTC
+	if s.cfg.Config.JournalLocalTime {
+		zone = time.Local
+	}
+	t, err := parseTime(text, now().In(zone))
+	if err != nil {
+		return t, fmt.Errorf("--%s %w", flag, err)
+	}
+	return t, nil
+}
+
+func parsePrefixes(texts []string) ([]netip.Prefix, error) {
+	var prefixes []netip.Prefix
+	var faults []error
+	for _, text := range texts {
+		prefix, err := netip.ParsePrefix(text)
+		if addr, addrErr := netip.ParseAddr(text); addrErr == nil {
+			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("--source %q: not an address or network, such as 192.168.1.100 or 10.0.0.0/8", text))
+		}
+		prefixes = append(prefixes, prefix)
+	}
+	return prefixes, errors.Join(faults...)
+}
+
+// fields are the conditions on the message; of one field, one of the values is enough.
+func (s *selection) fields() ([]journal.Field, error) {
+	var fields []journal.Field
+	add := func(path string, patterns ...string) {
+		for i := range fields {
+			if fields[i].Path == path {
+				fields[i].Patterns = append(fields[i].Patterns, patterns...)
+				return
+			}
+		}
+		if len(patterns) > 0 {
+			fields = append(fields, journal.Field{Path: path, Patterns: patterns})
+		}
+	}
+	add("ID", s.ids...)
+	add("name", s.names...)
+	add("plugin", s.plugins...)
+	var faults []error
+	for _, match := range s.matches {
+		path, pattern, ok := strings.Cut(match, "=")
+		if !ok || path == "" {
+			faults = append(faults, fmt.Errorf("--match %q: not field=glob, such as plugin=cpu_*", match))
+			continue
+		}
+		add(path, pattern)
+	}
+	return fields, errors.Join(faults...)
+}
+
+// place says where the journal of the configuration is, for people.
+func (s *selection) place() string {
+	return filepath.Join(s.cfg.Config.JournalDir, s.cfg.Config.JournalFile)
+}
+
+// explain adds what can be done about an error of reading.
+func (s *selection) explain(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && len(s.options.Paths) > 0:
+		return &usageError{err, "name files that exist, or none to read the configured journal"}
+	case errors.Is(err, fs.ErrNotExist):
+		return &hintedError{
+			fmt.Errorf("no journal at %s", s.place()),
+			fmt.Sprintf("journal_dir is %s, from %s: set it by --journal-dir, JOURNAL_DIR or in the YAML file",
+				s.cfg.Config.JournalDir, s.cfg.Origins["journal_dir"]),
+		}
+	case errors.Is(err, fs.ErrPermission):
+		return &hintedError{err, "journal files are 0640: run as a user of their group"}
+	}
+	return err
+}
+
+// faults prints what is wrong with the files that are read, so far as it is not too much, and counts it.
+type faults struct {
+	w     io.Writer
+	count int
+}
+
+const maxFaults = 20
+
+func (f *faults) report(fault *journal.CorruptError) {
+	f.count++
+	switch {
+	case f.count <= maxFaults:
+		fmt.Fprintf(f.w, "hbjournal: warning: %s\n", visible(fault.Error()))
+	case f.count == maxFaults+1:
+		fmt.Fprintln(f.w, "hbjournal: warning: more faults follow; 'hbjournal verify' lists them all")
+	}
+}
+
+// err is the error of a command that did all else, or nil.
+func (f *faults) err() error {
+	if f.count == 0 {
+		return nil
+	}
+	noun := "faults"
+	if f.count == 1 {
+		noun = "fault"
+	}
+	return &hintedError{fmt.Errorf("%d %s in the files: the rest was read", f.count, noun), "see 'hbjournal verify'"}
+}
