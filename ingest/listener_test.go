@@ -94,7 +94,7 @@ func TestListenerCutsNoDatagram(t *testing.T) {
 	stop()
 	lines := bytes.Split(bytes.TrimSpace([]byte(to.text())), []byte{'\n'})
 	if len(lines) != len(sizes) {
-		t.Fatalf("got %d lines, want %d", len(lines), len(sizes))
+		t.Fatalf("got %d lines, want %d; the first is %.300s, the last %.300s", len(lines), len(sizes), lines[0], lines[len(lines)-1])
 	}
 	for i, line := range lines {
 		var entry struct{ Message json.RawMessage }
