@@ -140,18 +140,7 @@ func cmdLines(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	ts.Check(poll(func() error {
-		got, err := countLines(expand(ts, args[1:]))
-		switch {
-		case err != nil:
-			return err
-		case got > want:
-			return &finalError{fmt.Errorf("got %d lines in %v, want %d", got, args[1:], want)}
-		case got < want:
-			return fmt.Errorf("got %d lines in %v, want %d", got, args[1:], want)
-		}
-		return nil
-	}))
+	ts.Check(poll(func() error { return wantLines(want, expand(ts, args[1:])) }))
 }
 
 // expand returns the files that the patterns match, seen from the script's directory.
@@ -165,17 +154,24 @@ func expand(ts *testscript.TestScript, patterns []string) []string {
 	return files
 }
 
-// countLines counts the whole lines of all files.
-func countLines(files []string) (int, error) {
-	n := 0
+// wantLines checks that the files hold n whole lines together. More than that is final.
+func wantLines(n int, files []string) error {
+	got := 0
 	for _, file := range files {
 		b, err := os.ReadFile(file)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		n += bytes.Count(b, []byte("\n"))
+		got += bytes.Count(b, []byte("\n"))
 	}
-	return n, nil
+	err := fmt.Errorf("got %d lines in %v, want %d", got, files, n)
+	switch {
+	case got > n:
+		return &finalError{err}
+	case got < n:
+		return err
+	}
+	return nil
 }
 
 func cmdWaitfor(ts *testscript.TestScript, neg bool, args []string) {
