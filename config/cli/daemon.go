@@ -34,6 +34,15 @@ type daemon struct {
 // runDaemon receives and journals until ctx is done or a signal ends it; what was received by then is on the disk when
 // it returns nil.
 func runDaemon(ctx context.Context, cfg config.Config, log zerolog.Logger) error {
+	// This comes first, so that no signal has its default effect during the start.
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// From the first signal on, the next one has its default effect again: it ends the process at once.
+	context.AfterFunc(ctx, stop)
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, append(reopenSignals(), rotateSignals()...)...)
+	defer signal.Stop(signals)
+
 	listener, err := ingest.Listen(ingestOptions(cfg, log))
 	if err != nil {
 		return listenHint(err)
@@ -48,19 +57,11 @@ func runDaemon(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 	} else {
 		log.Warn().Msg("journal is disabled: receiving and counting, writing nothing")
 	}
-	return d.run(ctx)
+	return d.run(ctx, signals)
 }
 
-// run serves until ctx is done or the process is told to stop; then it drains and closes everything.
-func (d *daemon) run(ctx context.Context) error {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	// From the first signal on, the next one has its default effect again: it ends the process at once.
-	context.AfterFunc(ctx, stop)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, append(reopenSignals(), rotateSignals()...)...)
-	defer signal.Stop(signals)
-
+// run serves until ctx is done, doing what signals ask for; then it drains and closes everything.
+func (d *daemon) run(ctx context.Context, signals <-chan os.Signal) error {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
