@@ -24,13 +24,27 @@ func newReader(s *socket, o Options) *reader {
 func (r *reader) run(ctx context.Context, to Appender) {
 	r.pipeline.to = to
 	r.looked = r.opts.Now()
-	stop := context.AfterFunc(ctx, r.socket.interrupt)
-	defer stop()
+	defer r.interruptedBy(ctx)()
 	for ctx.Err() == nil {
 		r.batch(r.socket.receive())
 	}
 	r.drain()
 	r.lookForDrops(r.opts.Now())
+}
+
+// interruptedBy has the socket's wait interrupted when ctx is done. The function it returns waits for that to be over,
+// since a descriptor must not be written to that may be closed by then, and be another file's.
+func (r *reader) interruptedBy(ctx context.Context) (release func()) {
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		r.socket.interrupt()
+		close(interrupted)
+	})
+	return func() {
+		if !stop() {
+			<-interrupted
+		}
+	}
 }
 
 // drain reads what waits in the socket, and no longer than DrainTimeout, since others may go on sending.
