@@ -37,6 +37,8 @@ type Config struct {
 	ListenBuffer   Size     `yaml:"listen_buffer" env:"LISTEN_BUFFER" example:"16MiB" help:"socket receive buffer; what the kernel granted is logged"`
 	MaxMessageSize Size     `yaml:"max_message_size" env:"MAX_MESSAGE_SIZE" example:"4MiB" help:"longest message after inflating; longer ones are kept as they came"`
 
+	HTTPAddr string `yaml:"http_addr" env:"HTTP_ADDR" example:"127.0.0.1:9504" help:"address of /healthz, /readyz, /stats and /metrics; empty or off: none"`
+
 	LogLevel      string `yaml:"log_level" env:"LOG_LEVEL" example:"debug" help:"least level of the daemon's own log: debug, info, warn or error"`
 	LogFormat     string `yaml:"log_format" env:"LOG_FORMAT" example:"json" help:"json, console, or auto: console on a terminal"`
 	LogFile       string `yaml:"log_file" env:"LOG_FILE" example:"/var/log/heartbeat.log" help:"file for the own log, rotated by itself; empty: standard error"`
@@ -62,6 +64,7 @@ func Default() Config {
 		ListenAddr:        []string{":50003"},
 		ListenBuffer:      4 * MiB,
 		MaxMessageSize:    1 * MiB,
+		HTTPAddr:          "127.0.0.1:9503",
 		LogLevel:          "info",
 		LogFormat:         "auto",
 		LogMaxSize:        100 * MB,

@@ -17,6 +17,7 @@ func others(t *testing.T, k Key) [3]string {
 		"journal_invalid": {"drop", "keep", "drop"},
 		"log_level":       {"debug", "warn", "error"},
 		"log_format":      {"json", "console", "json"},
+		"http_addr":       {"127.0.0.1:1", ":2", "off"},
 		"listen_addr":     {"127.0.0.1:1", "127.0.0.1:2,[::1]:2", ":3"},
 	}
 	if w, ok := words[k.Name]; ok {

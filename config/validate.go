@@ -26,6 +26,7 @@ func (l *loader) validate() Faults {
 		"give host:port or :port, a list with commas")
 	check.between("listen_buffer", c.ListenBuffer, 4*KiB, GiB)
 	check.between("max_message_size", c.MaxMessageSize, KiB, 64*MiB)
+	check.that("http_addr", c.HTTPAddr == "" || c.HTTPAddr == "off" || !isNoAddress(c.HTTPAddr), "give host:port, or off")
 	check.oneOf("log_level", c.LogLevel, "debug", "info", "warn", "error")
 	check.oneOf("log_format", c.LogFormat, "auto", "json", "console")
 	check.that("log_max_size", c.LogMaxSize >= MiB, "give 1MiB or more")

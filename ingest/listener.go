@@ -107,11 +107,19 @@ func (l *Listener) Serve(ctx context.Context, to Appender) {
 	wg.Wait()
 }
 
-// Ledger sums up what became of the datagrams, at this moment.
-func (l *Listener) Ledger() Ledger {
+// Ledger sums up what became of the datagrams, at this moment. While look runs, if there is one, nothing is received:
+// what it finds in the Appender is of the same moment. It must be quick.
+func (l *Listener) Ledger(look func()) Ledger {
+	for _, r := range l.readers {
+		r.pipeline.mu.Lock()
+		defer r.pipeline.mu.Unlock()
+	}
 	var sum Ledger
 	for _, r := range l.readers {
-		sum.add(r.pipeline.snapshot())
+		sum.add(r.pipeline.ledger)
+	}
+	if look != nil {
+		look()
 	}
 	return sum
 }

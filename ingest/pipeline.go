@@ -127,15 +127,7 @@ func dropReason(err error) string {
 // noteKernelLoss counts datagrams that the socket's buffer had no room for, and has it noted in the journal.
 func (p *pipeline) noteKernelLoss(lost uint64, first, last time.Time) {
 	p.mu.Lock()
-	p.ledger.Kernel += lost
-	p.mu.Unlock()
-	p.to.NoteLoss("kernel", lost, first, last)
-}
-
-func (p *pipeline) snapshot() Ledger {
-	p.mu.Lock()
 	defer p.mu.Unlock()
-	var l Ledger
-	l.add(p.ledger)
-	return l
+	p.ledger.Kernel += lost
+	p.to.NoteLoss("kernel", lost, first, last)
 }

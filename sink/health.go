@@ -108,13 +108,25 @@ func (h *health) faultLocked(s *workState) error {
 	return nil
 }
 
-// err joins what is wrong; nil: nothing is.
-func (h *health) err() error {
+// faults is what is wrong, by what fails.
+func (h *health) faults() map[string]error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var errs []error
+	faults := make(map[string]error)
 	for _, what := range works {
 		if err := h.faultLocked(h.state[what]); err != nil {
+			faults[what] = err
+		}
+	}
+	return faults
+}
+
+// err joins what is wrong; nil: nothing is.
+func (h *health) err() error {
+	faults := h.faults()
+	var errs []error
+	for _, what := range works {
+		if err := faults[what]; err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", what, err))
 		}
 	}

@@ -52,7 +52,7 @@ func TestDiskThatRefusesIsTriedAgainInOrderAndWithNothingDoubled(t *testing.T) {
 		logMessage(t, j, fmt.Sprintf(`{"n":%d}`, i))
 	}
 	check(t, "queued", j.Stats().Queued, 499)
-	if text := j.Stats().Degraded; !strings.Contains(text, "it is a directory") {
+	if text := j.Stats().Degraded["write"]; !strings.Contains(text, "it is a directory") {
 		t.Errorf("Stats.Degraded: got %q, want the reason", text)
 	}
 	unblock()

@@ -290,7 +290,7 @@ func TestOpenAndCloseLeaveNoGoroutine(t *testing.T) {
 }
 
 func TestFieldNamesOfStatsStay(t *testing.T) {
-	s := Stats{LastWrite: noon, Degraded: "x", RotationError: "x", CleanUpError: "x"}
+	s := Stats{LastWrite: noon, Degraded: map[string]string{"write": "x"}, RotationError: "x", CleanUpError: "x"}
 	text, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)

@@ -46,7 +46,7 @@ type Stats struct {
 	ExternalChanges uint64            `json:"external_changes"`
 	WriteErrors     uint64            `json:"write_errors"`
 	LastWrite       time.Time         `json:"last_write,omitzero"`
-	Degraded        string            `json:"degraded,omitempty"`       // why; "": it is not
+	Degraded        map[string]string `json:"degraded,omitempty"`       // why, by what fails: "write", "path" or "fsync"
 	RotationError   string            `json:"rotation_error,omitempty"` // why rotations are refused
 	CleanUpError    string            `json:"clean_up_error,omitempty"`
 	CompressError   string            `json:"compress_error,omitempty"`
@@ -66,7 +66,7 @@ func (j *Journal) Stats() Stats {
 		CompressedTo:      file.CompressedTo,
 		ExternalChanges:   file.ExternalChanges,
 		WriteErrors:       file.WriteErrors,
-		Degraded:          text(j.Degraded()),
+		Degraded:          texts(j.health.faults()),
 		RotationError:     text(file.RotateErr),
 		CleanUpError:      text(file.TidyErr),
 		CompressError:     text(file.CompressErr),
@@ -89,6 +89,14 @@ func (j *Journal) lost() uint64 {
 		n += lost
 	}
 	return n
+}
+
+func texts(faults map[string]error) map[string]string {
+	t := make(map[string]string, len(faults))
+	for what, err := range faults {
+		t[what] = err.Error()
+	}
+	return t
 }
 
 func text(err error) string {

@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	_ "time/tzdata" // containers often have no zones of their own, and TZ must work there
@@ -16,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"hbjournal/config"
+	"hbjournal/config/cli/status"
 	"hbjournal/ingest"
 	"hbjournal/sink"
 	"hbjournal/sink/rotate"
@@ -28,7 +31,9 @@ var _ ingest.Appender = (*sink.Journal)(nil)
 type daemon struct {
 	log      zerolog.Logger
 	listener *ingest.Listener
-	journal  *sink.Journal // nil: journaling is disabled
+	journal  *sink.Journal  // nil: journaling is disabled
+	status   *status.Server // nil: not asked for
+	stopping atomic.Bool
 }
 
 // runDaemon receives and journals until ctx is done or a signal ends it; what was received by then is on the disk when
@@ -48,9 +53,12 @@ func runDaemon(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 		return listenHint(err)
 	}
 	d := &daemon{log: log, listener: listener}
+	if err := d.listenStatus(cfg); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	if cfg.JournalEnabled {
 		if d.journal, err = sink.Open(sinkOptions(cfg, listener.Addrs()[0], log)); err != nil {
-			return errors.Join(journalHint(err, cfg), listener.Close())
+			return errors.Join(journalHint(err, cfg), listener.Close(), d.closeStatus())
 		}
 		log.Info().Str("dir", cfg.JournalDir).Str("file", cfg.JournalFile).Int64("max_size", int64(cfg.JournalMaxSize)).
 			Int("max_backups", cfg.JournalMaxBackups).Msg("journal opened")
@@ -60,8 +68,43 @@ func runDaemon(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 	return d.run(ctx, signals)
 }
 
+// listenStatus binds http_addr, if there is one.
+func (d *daemon) listenStatus(cfg config.Config) error {
+	if cfg.HTTPAddr == "" || cfg.HTTPAddr == "off" {
+		return nil
+	}
+	server, err := status.Listen(cfg.HTTPAddr, versionText(), d.snapshot)
+	if err != nil {
+		return &hintedError{err, "set HTTP_ADDR to another address, such as HTTP_ADDR=127.0.0.1:9504, or HTTP_ADDR=off for none"}
+	}
+	d.status = server
+	d.log.Info().Stringer("addr", server.Addr()).Msg("status is served over HTTP")
+	return nil
+}
+
+func (d *daemon) closeStatus() error {
+	if d.status == nil {
+		return nil
+	}
+	return d.status.Close()
+}
+
+// snapshot is the state of everything at one moment.
+func (d *daemon) snapshot() status.Snapshot {
+	s := status.Snapshot{Enabled: d.journal != nil, Stopping: d.stopping.Load()}
+	received := d.listener.Ledger(func() {
+		if d.journal != nil {
+			s.Stats = d.journal.Stats()
+		}
+	})
+	s.Ledger = status.Account(received, s.Stats)
+	return s
+}
+
 // run serves until ctx is done, doing what signals ask for; then it drains and closes everything.
 func (d *daemon) run(ctx context.Context, signals <-chan os.Signal) error {
+	context.AfterFunc(ctx, func() { d.stopping.Store(true) })
+	defer d.serveStatus()()
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -74,6 +117,24 @@ func (d *daemon) run(ctx context.Context, signals <-chan os.Signal) error {
 		case <-served:
 			return d.close()
 		}
+	}
+}
+
+// serveStatus answers requests until the returned function is called, which is when all else has been closed.
+func (d *daemon) serveStatus() (stop func()) {
+	if d.status == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := d.status.Serve(ctx); err != nil {
+			d.log.Error().Err(err).Msg("status is no longer served over HTTP")
+		}
+	})
+	return func() {
+		cancel()
+		serving.Wait()
 	}
 }
 
@@ -91,12 +152,7 @@ func (d *daemon) close() error {
 	if d.journal != nil {
 		err = errors.Join(err, d.journal.Close())
 	}
-	ledger := d.listener.Ledger()
-	event := d.log.Info().Uint64("received", ledger.Received).Uint64("invalid", ledger.Invalid).Uint64("kernel", ledger.Kernel)
-	if d.journal != nil {
-		event.Uint64("journaled", d.journal.Stats().Entries)
-	}
-	event.Interface("dropped", ledger.Dropped).Msg("journal stopped")
+	d.log.Info().EmbedObject(d.snapshot().Ledger).Msg("journal stopped")
 	return err
 }
 

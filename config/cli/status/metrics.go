@@ -1,0 +1,152 @@
+package status
+
+import (
+	"maps"
+	"runtime"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// registry returns a registry of its own, with the figures of the daemon and of its process.
+func registry(version string, snapshot func() Snapshot) *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(
+		&collector{version: version, snapshot: snapshot},
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return r
+}
+
+// collector makes all metrics of one scrape from one Snapshot. No label takes its values from messages or senders.
+type collector struct {
+	version  string
+	snapshot func() Snapshot
+}
+
+func newDesc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("journal_"+name, help, labels, nil)
+}
+
+// metric is a figure without labels.
+type metric struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(Snapshot) float64
+}
+
+func counter(name, help string, value func(Snapshot) uint64) metric {
+	return metric{newDesc(name, help), prometheus.CounterValue, func(s Snapshot) float64 { return float64(value(s)) }}
+}
+
+func gauge(name, help string, value func(Snapshot) int64) metric {
+	return metric{newDesc(name, help), prometheus.GaugeValue, func(s Snapshot) float64 { return float64(value(s)) }}
+}
+
+// plain lists the metrics without labels.
+func plain() []metric {
+	return []metric{
+		counter("datagrams_received_total", "Datagrams received.", func(s Snapshot) uint64 { return s.Ledger.Received }),
+		counter("received_bytes_total", "Bytes received in datagrams.", func(s Snapshot) uint64 { return s.Ledger.ReceivedBytes }),
+		counter("entries_written_total", "Messages written to the journal file.", func(s Snapshot) uint64 { return s.Entries }),
+		counter("notes_written_total", "Entries of the journal's own, such as those about gaps.",
+			func(s Snapshot) uint64 { return s.Notes }),
+		counter("written_bytes_total", "Bytes written to the journal file.", func(s Snapshot) uint64 { return s.Bytes }),
+		counter("wrapped_total", "Datagrams that were no JSON objects and were kept as _value, _raw or _raw_base64.",
+			func(s Snapshot) uint64 { return s.Ledger.Wrapped }),
+		counter("repaired_total", "Datagrams in which bytes that are not UTF-8 were replaced.",
+			func(s Snapshot) uint64 { return s.Ledger.Repaired }),
+		counter("write_errors_total", "Writes to the journal file that failed and were tried again.",
+			func(s Snapshot) uint64 { return s.WriteErrors }),
+		counter("backups_removed_total", "Backups removed by clean-up.", func(s Snapshot) uint64 { return s.Removed }),
+		counter("external_changes_total", "Times the journal file was replaced, removed or changed in size by someone else.",
+			func(s Snapshot) uint64 { return s.ExternalChanges }),
+		gauge("queue_entries", "Messages that wait for the disk.", func(s Snapshot) int64 { return int64(s.Queued) }),
+		gauge("queue_bytes", "Bytes that wait for the disk.", func(s Snapshot) int64 { return s.QueuedBytes }),
+		gauge("file_size_bytes", "Size of the live journal file.", func(s Snapshot) int64 { return s.CurrentSize }),
+		gauge("file_size_limit_bytes", "Size at which the live journal file rotates; 0 is no limit.",
+			func(s Snapshot) int64 { return s.RotationThreshold }),
+		gauge("backups", "Backups kept.", func(s Snapshot) int64 { return int64(s.Backups) }),
+		{
+			newDesc("last_write_timestamp_seconds", "Unix time of the last write to the journal file; 0 is never."),
+			prometheus.GaugeValue, lastWrite,
+		},
+	}
+}
+
+func lastWrite(s Snapshot) float64 {
+	if s.LastWrite.IsZero() {
+		return 0
+	}
+	return float64(s.LastWrite.UnixMilli()) / 1000
+}
+
+// family is a figure with one label, whose values are these words and no others.
+type family struct {
+	desc   *prometheus.Desc
+	kind   prometheus.ValueType
+	values func(Snapshot) map[string]float64
+}
+
+func families() []family {
+	return []family{
+		{newDesc("dropped_total", "Datagrams that are not in the journal, by reason.", "reason"), prometheus.CounterValue, dropped},
+		{newDesc("rotations_total", "Rotations of the journal file, by reason.", "reason"), prometheus.CounterValue, rotations},
+		{newDesc("degraded", "Whether something is failing at present, by what.", "cause"), prometheus.GaugeValue, degraded},
+	}
+}
+
+func dropped(s Snapshot) map[string]float64 {
+	all := map[string]float64{"kernel": float64(s.Ledger.Kernel), "invalid": float64(s.Ledger.Invalid)}
+	for reason, n := range s.Ledger.Dropped {
+		all[reason] = float64(n)
+	}
+	for reason, n := range s.Ledger.Limited {
+		all[reason] = float64(n)
+	}
+	return all
+}
+
+func rotations(s Snapshot) map[string]float64 {
+	all := map[string]float64{"size": 0, "request": 0}
+	for reason, n := range s.Rotations {
+		all[reason] = float64(n)
+	}
+	return all
+}
+
+func degraded(s Snapshot) map[string]float64 {
+	all := map[string]float64{"write": 0, "path": 0, "fsync": 0, "rotation": 0, "clean_up": 0}
+	faults := maps.Clone(s.Degraded)
+	if faults == nil {
+		faults = make(map[string]string)
+	}
+	faults["rotation"], faults["clean_up"] = s.RotationError, s.CleanUpError
+	for cause, why := range faults {
+		if why != "" {
+			all[cause] = 1
+		}
+	}
+	return all
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(to chan<- *prometheus.Desc) {
+	prometheus.DescribeByCollect(c, to)
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(to chan<- prometheus.Metric) {
+	s := c.snapshot()
+	for _, m := range plain() {
+		to <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(s))
+	}
+	for _, f := range families() {
+		for label, value := range f.values(s) {
+			to <- prometheus.MustNewConstMetric(f.desc, f.kind, value, label)
+		}
+	}
+	info := newDesc("build_info", "The version that is running.", "version", "go_version")
+	to <- prometheus.MustNewConstMetric(info, prometheus.GaugeValue, 1, c.version, runtime.Version())
+}

@@ -1,0 +1,116 @@
+// Package status shows the daemon's state over HTTP:
+//
+//	/healthz    200 while the process lives
+//	/readyz     200 while messages reach the disk, else 503 with the reason
+//	/stats      the figures as JSON
+//	/metrics    the figures for Prometheus
+//
+// All four are made from one Snapshot, which a function of the caller's takes for each request; the package keeps no
+// state of its own. It only ever reads: nothing can be changed through it, and no message can be seen.
+package status
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/rs/zerolog"
+
+	"hbjournal/ingest"
+	"hbjournal/sink"
+)
+
+// Snapshot is the state of the daemon at one moment.
+type Snapshot struct {
+	sink.Stats
+	Enabled  bool   `json:"journal_enabled"`
+	Stopping bool   `json:"stopping"`
+	Ledger   Ledger `json:"ledger"`
+}
+
+// Ledger says what became of every datagram that was received. It adds up at every moment:
+//
+//	Received = Journaled + Queued + Invalid + Limited + the sum of Dropped
+//
+// Kernel stands beside it: those datagrams were lost before they could be received.
+type Ledger struct {
+	Received  uint64            `json:"received"`
+	Journaled uint64            `json:"journaled"` // written to the file
+	Queued    uint64            `json:"queued"`    // on their way to it
+	Invalid   uint64            `json:"invalid"`   // not JSON objects, and journal_invalid is drop
+	Limited   map[string]uint64 `json:"limited"`   // refused by rate_limit ("rate") or allow_from ("source")
+	Dropped   map[string]uint64 `json:"dropped"`   // by reason: "queue", "shutdown", "disabled"
+	Kernel    uint64            `json:"kernel"`
+
+	ReceivedBytes uint64 `json:"received_bytes"`
+	Wrapped       uint64 `json:"wrapped"`  // not JSON objects, and kept
+	Repaired      uint64 `json:"repaired"` // held bytes that are not UTF-8
+}
+
+// Account makes the Ledger of what was received and what the journal did with it, both taken at one moment.
+func Account(in ingest.Ledger, out sink.Stats) Ledger {
+	l := Ledger{
+		Received:  in.Received,
+		Journaled: out.Entries,
+		Queued:    out.Queued,
+		Invalid:   in.Invalid,
+		Dropped:   map[string]uint64{"queue": 0, "shutdown": out.Dropped["shutdown"], "disabled": 0},
+		Kernel:    in.Kernel,
+
+		ReceivedBytes: in.ReceivedBytes,
+		Wrapped:       in.Wrapped,
+		Repaired:      in.Repaired,
+	}
+	maps.Copy(l.Dropped, in.Dropped)
+	return l
+}
+
+// Missing is how many datagrams the ledger does not account for: always 0.
+func (l Ledger) Missing() int64 {
+	known := l.Journaled + l.Queued + l.Invalid + sum(l.Limited) + sum(l.Dropped)
+	return int64(l.Received - known)
+}
+
+func sum(counts map[string]uint64) uint64 {
+	var n uint64
+	for _, count := range counts {
+		n += count
+	}
+	return n
+}
+
+// MarshalZerologObject writes the ledger into a line of the daemon's log.
+func (l Ledger) MarshalZerologObject(e *zerolog.Event) {
+	e.Uint64("received", l.Received).
+		Uint64("journaled", l.Journaled).
+		Uint64("queued", l.Queued).
+		Uint64("invalid", l.Invalid).
+		Interface("limited", l.Limited).
+		Interface("dropped", l.Dropped).
+		Uint64("kernel", l.Kernel).
+		Int64("missing", l.Missing())
+}
+
+// notReady is why messages do not reach the disk as they should; "": they do.
+func (s Snapshot) notReady() string {
+	var reasons []string
+	if s.Stopping {
+		reasons = append(reasons, "stopping")
+	}
+	for _, what := range slices.Sorted(maps.Keys(s.Degraded)) {
+		reasons = append(reasons, what+": "+s.Degraded[what])
+	}
+	return strings.Join(reasons, "\n")
+}
+
+// warnings is what needs someone's attention while messages reach the disk all the same.
+func (s Snapshot) warnings() string {
+	var warnings []string
+	if s.RotationError != "" {
+		warnings = append(warnings, "warning: "+s.RotationError)
+	}
+	if s.CleanUpError != "" {
+		warnings = append(warnings, "warning: "+s.CleanUpError)
+	}
+	return strings.Join(warnings, "\n")
+}
