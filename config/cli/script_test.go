@@ -33,7 +33,7 @@ import (
 // The condition [root] holds for the superuser, whom permissions do not stop.
 //
 // Everything waits for half a minute at most. Unless a script says otherwise, JOURNAL_DIR is $WORK/journal,
-// LISTEN_ADDR 127.0.0.1:0 and HOME $WORK; daemons that still run at the end are killed.
+// LISTEN_ADDR and HTTP_ADDR are 127.0.0.1:0 and HOME $WORK; daemons that still run at the end are killed.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                "testdata/script",
@@ -41,6 +41,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("JOURNAL_DIR", filepath.Join(e.WorkDir, "journal"))
 			e.Setenv("LISTEN_ADDR", "127.0.0.1:0")
+			e.Setenv("HTTP_ADDR", "127.0.0.1:0")
 			e.Setenv("HOME", e.WorkDir)
 			e.Values["daemons"] = daemons{}
 			return nil

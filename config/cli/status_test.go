@@ -87,12 +87,11 @@ func eventually(t *testing.T, what string, condition func() bool) {
 
 // served is a daemon that runs in this process.
 type served struct {
-	dir     string
-	udp     string
-	http    string
-	log     *lockedBuffer
-	stop    func() (code int)
-	stopped bool
+	dir  string
+	udp  string
+	http string
+	log  *lockedBuffer
+	stop func() (code int)
 }
 
 func serveInProcess(t *testing.T, environ ...string) *served {

