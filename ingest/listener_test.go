@@ -133,7 +133,7 @@ func TestListenerAccountsForEveryDatagramUnderLoad(t *testing.T) {
 	go func() {
 		defer close(looked)
 		for range 1000 {
-			ledger := l.Ledger()
+			ledger := l.Ledger(nil)
 			if sum := ledger.Accepted + ledger.Invalid + ledger.Dropped["queue"]; ledger.Received != sum {
 				t.Errorf("%d received, %d accounted for", ledger.Received, sum)
 				return
@@ -143,7 +143,7 @@ func TestListenerAccountsForEveryDatagramUnderLoad(t *testing.T) {
 	wg.Wait()
 	<-looked
 	stop()
-	ledger := l.Ledger()
+	ledger := l.Ledger(nil)
 	if ledger.Received+ledger.Kernel != senders*each || ledger.Accepted != uint64(to.entries) {
 		t.Errorf("sent %d, ledger %+v, entries %d", senders*each, ledger, to.entries)
 	}
@@ -164,7 +164,7 @@ func TestListenerCountsWhatTheKernelDrops(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	l.Serve(ctx, to)
-	ledger := l.Ledger()
+	ledger := l.Ledger(nil)
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells what a socket dropped")
 	}
