@@ -20,11 +20,18 @@ func (f *File) rotateIfDueLocked() {
 	}
 	now := f.opts.Now()
 	if f.due.IsZero() {
-		f.due = f.schedule().next(f.begunLocked(now))
+		f.due = f.schedule().next(earlier(f.begunLocked(now), now))
 	}
 	if !now.Before(f.due) {
 		_ = f.tryRotateLocked("time") // It has logged and counted what went wrong.
 	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // forgetClockLocked keeps the end of a period from lying further ahead than the clock says, after that was set back.
@@ -32,9 +39,7 @@ func (f *File) forgetClockLocked() {
 	if f.due.IsZero() {
 		return
 	}
-	if next := f.schedule().next(f.opts.Now()); next.Before(f.due) {
-		f.due = next
-	}
+	f.due = earlier(f.due, f.schedule().next(f.opts.Now()))
 }
 
 func (f *File) schedule() schedule { return schedule{f.opts.RotateEvery, f.opts.Location} }
