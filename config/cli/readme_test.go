@@ -1,0 +1,221 @@
+//go:build unix
+
+package cli
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"hbjournal/config"
+)
+
+func readme(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(repoRoot, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// section returns what stands under a heading of the second level.
+func section(t *testing.T, heading string) string {
+	t.Helper()
+	_, text, ok := strings.Cut(readme(t), "\n## "+heading+"\n")
+	if !ok {
+		t.Fatalf("got no section %q in README.md", heading)
+	}
+	text, _, _ = strings.Cut(text, "\n## ")
+	return text
+}
+
+func TestReadmeTableHasEverySettingAsInTheCode(t *testing.T) {
+	want := []string{"| key | default | meaning |", "|---|---|---|"}
+	for _, k := range config.Keys() {
+		value := k.Text(config.Default())
+		if value != "" {
+			value = "`" + value + "`"
+		}
+		want = append(want, fmt.Sprintf("| `%s` | %s | %s |", k.Name, value, k.Help))
+	}
+	if got := tableRows(section(t, "Settings")); !slices.Equal(got, want) {
+		t.Errorf("got another table of settings in README.md; replace it by this one:\n%s", strings.Join(want, "\n"))
+	}
+}
+
+func TestReadmeTableHasEveryCommand(t *testing.T) {
+	var got, want []string
+	for _, row := range tableRows(section(t, "Commands"))[2:] {
+		got = append(got, strings.Trim(strings.Split(row, "|")[1], " `"))
+	}
+	for _, c := range newRoot(System()).Commands() {
+		want = append(want, c.Name())
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got commands %v in README.md, want %v", got, want)
+	}
+}
+
+func tableRows(text string) []string {
+	var rows []string
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "|") {
+			rows = append(rows, strings.TrimSpace(line))
+		}
+	}
+	return rows
+}
+
+// TestReadmeDemoGivesTheLineItShows runs the demo, with a port of its own.
+func TestReadmeDemoGivesTheLineItShows(t *testing.T) {
+	blocks := codeBlocks(readme(t))
+	demo := strings.Split(strings.TrimSpace(blocks[0]), "\n")
+	if len(demo) > 6 || demo[0] != "JOURNAL_DIR=./journal go run . &" {
+		t.Fatalf("got demo %q, want six lines at most that begin with the daemon", demo)
+	}
+	dir := t.TempDir()
+	d := startDaemon(t, dir)
+	rest := strings.Join(demo[1:], "\n")
+	send := strings.Replace(rest, "go run . send", "hbjournal send --to "+d.addr, 1)
+	before, tail, _ := strings.Cut(send, "\ntail ")
+	runShell(t, dir, before)
+	waitLines(t, filepath.Join(dir, "journal", "messages.journal"), 1)
+	got := runShell(t, dir, "tail "+tail)
+
+	changing := regexp.MustCompile(`("timestamp":)[0-9.]+|("datetime":)"[^"]+"|("source_ip":)"[^"]+"|("source_port":)[0-9]+`)
+	plain := func(s string) string { return changing.ReplaceAllString(s, "$1$2$3$4") }
+	if plain(got) != plain(blocks[1]) {
+		t.Errorf("got %s from the demo, want a line like %s", got, blocks[1])
+	}
+}
+
+// TestReadmeShellLinesWork runs every line of the section on reading against a journal with backups.
+func TestReadmeShellLinesWork(t *testing.T) {
+	if _, err := exec.LookPath("jq"); err != nil {
+		t.Skip("jq is not installed")
+	}
+	dir := t.TempDir()
+	makeJournal(t, dir)
+	for _, line := range shellLines(codeBlocks(section(t, "Reading the journal"))[0]) {
+		out := runShell(t, dir, strings.ReplaceAll(line, "/var/log/heartbeat", "journal"))
+		if _, file, ok := strings.Cut(line, " > "); ok {
+			b, err := os.ReadFile(filepath.Join(dir, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = string(b)
+		}
+		if out == "" {
+			t.Errorf("%s: got no output", line)
+		}
+	}
+}
+
+// makeJournal fills dir/journal with two backups and a live file, of heartbeats and plugin messages.
+func makeJournal(t *testing.T, dir string) {
+	t.Helper()
+	d := startDaemon(t, dir)
+	messages := `'{"ID":"HTB","name":"webserver1","interval":30}' '{"ID":"PLG","name":"web 2","plugin":"cpu_monitor","cpu_percent":45.2}'`
+	journal := filepath.Join(dir, "journal")
+	for i := range 3 {
+		if i > 0 {
+			if err := d.cmd.Process.Signal(signals()["USR1"]); err != nil {
+				t.Fatal(err)
+			}
+			waitBackups(t, journal, i)
+		}
+		runShell(t, dir, "hbjournal send --to "+d.addr+" "+messages)
+		waitLines(t, filepath.Join(journal, "messages.journal"), 2)
+	}
+}
+
+func waitBackups(t *testing.T, journal string, n int) {
+	t.Helper()
+	err := poll(func() error {
+		backups, err := filepath.Glob(filepath.Join(journal, "messages.journal.*"))
+		if err == nil && len(backups) != n {
+			err = fmt.Errorf("got backups %v, want %d", backups, n)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReadmeHasEveryShellLineOfMessageJournal(t *testing.T) {
+	lines := shellLines(codeBlocks(section(t, "Reading the journal"))[0])
+	const all, live = "/var/log/heartbeat/messages.journal*", "/var/log/heartbeat/messages.journal"
+	for _, want := range []string{
+		"cat " + live + " | jq .",
+		"cat " + live + ` | jq 'select(.message.ID == "HTB")'`,
+		"cat " + live + ` | jq 'select(.message.name == "webserver1")'`,
+		"cat " + live + " | jq -r '.message.ID' | sort | uniq -c",
+		"cat " + live + " | jq -r '[.datetime, .source_ip, .message.ID] | @tsv'",
+		"wc -l " + live,
+		"tail -n 100 " + live + " | jq .",
+		`grep -F '"name":"webserver1"' ` + live,
+		"du -h " + live,
+		"cat " + all + " | jq . > all_messages.json",
+		"cat " + all + ` | jq -r '.message.name // "unknown"' | sort | uniq -c`,
+		"cat " + all + ` | jq 'select(.message.ID == "PLG")'`,
+		"cat " + all + ` | jq 'select(.message.plugin == "cpu_monitor") | ` +
+			`{time: .datetime, host: .message.name, cpu: .message.cpu_percent}'`,
+	} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("got README.md without the line %s", want)
+		}
+	}
+}
+
+// codeBlocks returns the text of each fenced block.
+func codeBlocks(text string) []string {
+	var blocks []string
+	for _, m := range regexp.MustCompile("(?s)```[a-z]*\n(.*?)```").FindAllStringSubmatch(text, -1) {
+		blocks = append(blocks, m[1])
+	}
+	return blocks
+}
+
+// shellLines returns the commands of a block, without its comments, those over several lines as one.
+func shellLines(block string) []string {
+	var lines []string
+	for line := range strings.Lines(strings.ReplaceAll(block, "\\\n", "")) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// runShell runs the script in dir, where hbjournal is this program and its journal is dir/journal, and returns its
+// standard output.
+func runShell(t *testing.T, dir, script string) string {
+	t.Helper()
+	bin := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(self, filepath.Join(bin, "hbjournal")); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "bash", "-eo", "pipefail", "-c", script)
+	cmd.Dir = dir
+	cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + dir, "JOURNAL_DIR=journal"}
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", script, err, &stderr)
+	}
+	return string(out)
+}
