@@ -102,7 +102,7 @@ func startDaemon(t *testing.T, dir string, args ...string) *process {
 	p, err := start(launch{
 		dir:     dir,
 		stderr:  filepath.Join(dir, "log"),
-		environ: []string{"HOME=" + dir, "JOURNAL_DIR=journal", "LISTEN_ADDR=127.0.0.1:0"},
+		environ: []string{"HOME=" + dir, "JOURNAL_DIR=journal", "LISTEN_ADDR=127.0.0.1:0", "HTTP_ADDR=127.0.0.1:0"},
 		args:    args,
 	})
 	if err != nil {
