@@ -189,9 +189,5 @@ func (f *faults) err() error {
 	if f.count == 0 {
 		return nil
 	}
-	noun := "faults"
-	if f.count == 1 {
-		noun = "fault"
-	}
-	return &hintedError{fmt.Errorf("%d %s in the files: the rest was read", f.count, noun), "see 'hbjournal verify'"}
+	return &hintedError{fmt.Errorf("%s in the files: the rest was read", plural(int64(f.count), "fault")), "see 'hbjournal verify'"}
 }

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
-	"strconv"
 
 	"github.com/tidwall/gjson"
 )
@@ -131,20 +131,39 @@ func cutSource(b []byte) (from netip.AddrPort, rest []byte, ok bool) {
 	if quote < 0 {
 		return from, nil, false
 	}
-	addr, err := netip.ParseAddr(string(b[:quote]))
-	if err != nil {
+	addr, ok := parseAddr(b[:quote])
+	if !ok {
 		return from, nil, false
 	}
 	b, ok = cutPrefix(b[quote:], openSourcePort)
 	if !ok {
 		return from, nil, false
 	}
-	comma := bytes.IndexByte(b, ',')
-	if comma < 0 {
-		return from, nil, false
+	port, rest, ok := cutDigits(b)
+	return netip.AddrPortFrom(addr, uint16(port)), rest, ok && port <= math.MaxUint16
+}
+
+// parseAddr is netip.ParseAddr, but for IPv4 without an allocation.
+func parseAddr(b []byte) (netip.Addr, bool) {
+	var ip [4]byte
+	rest := b
+	for i := range ip {
+		n, after, ok := cutDigits(rest)
+		width := len(rest) - len(after)
+		if !ok || n > math.MaxUint8 || width > 1 && rest[0] == '0' {
+			break
+		}
+		ip[i] = byte(n)
+		if i == len(ip)-1 && len(after) == 0 {
+			return netip.AddrFrom4(ip), true
+		}
+		if len(after) == 0 || after[0] != '.' {
+			break
+		}
+		rest = after[1:]
 	}
-	port, err := strconv.ParseUint(string(b[:comma]), 10, 16)
-	return netip.AddrPortFrom(addr, uint16(port)), b[comma:], err == nil
+	addr, err := netip.ParseAddr(string(b))
+	return addr, err == nil
 }
 
 // cutMessage reads `,"message":{...}}` to the end of the line.

@@ -88,9 +88,9 @@ func (s *Scanner) Reset(b *Block) {
 	if b.Reverse {
 		s.pos = len(b.Data)
 	}
-	s.finder = finder{data: b.Data}
+	s.finder = finder{}
 	if s.Filter != nil {
-		s.finder.needle = s.Filter.needle
+		s.finder = newFinder(b.Data, s.Filter.needle)
 	}
 }
 
@@ -169,43 +169,4 @@ func (s *Scanner) fault(at *Entry, err error) {
 	if s.OnFault != nil {
 		s.OnFault(&CorruptError{Path: at.Path, Line: at.Number, Offset: at.Offset, Err: err})
 	}
-}
-
-// A finder jumps to the lines of data that may hold needle as JSON text: those with its bytes, and those with a
-// backslash, since an escape may stand for any of them.
-type finder struct {
-	data, needle []byte
-	hit, escape  int // the next of each at or after the position last asked for
-}
-
-// lineFrom returns the start of the first such line at or after pos, where a line starts, or len(data).
-func (f *finder) lineFrom(pos int) int {
-	if len(f.needle) == 0 {
-		return pos
-	}
-	f.hit = next(f.data, f.needle, f.hit, pos)
-	f.escape = next(f.data, backslash, f.escape, pos)
-	at := min(f.hit, f.escape)
-	if at == len(f.data) {
-		return at
-	}
-	return pos + bytes.LastIndexByte(f.data[pos:at], '\n') + 1
-}
-
-var backslash = []byte{'\\'}
-
-// next returns the index of sep in data at or after pos, or len(data). Known is an earlier answer, or 0.
-func next(data, sep []byte, known, pos int) int {
-	if known >= pos && known > 0 {
-		return known
-	}
-	if i := bytes.Index(data[pos:], sep); i >= 0 {
-		return pos + i
-	}
-	return len(data)
-}
-
-// maybe reports whether line may hold the needle.
-func (f *finder) maybe(line []byte) bool {
-	return bytes.Contains(line, f.needle) || bytes.IndexByte(line, '\\') >= 0
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 // field is a compiled Field.
 type field struct {
 	keys   []string // the path, taken apart
+	texts  [][]byte // each key as it stands in a message without escapes: "key":
 	path   string   // the path as gjson wants it
 	globs  []glob
 	needle []byte // stands in each message that matches, unless the message has escapes
@@ -26,6 +28,7 @@ func compileField(o Field) (field, error) {
 	escaped := make([]string, len(f.keys))
 	for i, key := range f.keys {
 		escaped[i] = gjson.Escape(key)
+		f.texts = append(f.texts, []byte(`"`+key+`":`))
 	}
 	f.path = strings.Join(escaped, ".")
 	for _, pattern := range o.Patterns {
@@ -99,12 +102,7 @@ func (f *field) value(message []byte) gjson.Result {
 
 // doubled reports whether one of the keys stands in the message more than once, at whatever depth.
 func (f *field) doubled(message []byte) bool {
-	for _, key := range f.keys {
-		if bytes.Count(message, []byte(`"`+key+`":`)) > 1 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(f.texts, func(text []byte) bool { return bytes.Count(message, text) > 1 })
 }
 
 func lastOf(value gjson.Result, key string) (last gjson.Result) {

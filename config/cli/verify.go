@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"hbjournal/sink/journal"
+)
+
+func newVerify(env Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "verify [FILE...]",
+		Short: "Check every line of every file, and list the gaps",
+		Long: "Read the journal and all its backups, or the FILEs, and check that each line is a whole entry, that its two\n" +
+			"times agree, that times do not go back by more than a minute from line to line and file to file, and that\n" +
+			"names fit their content. Each fault is printed with file, line and offset, and the exit code is 1.\n" +
+			"Gaps, where the journal says itself that messages were lost, are listed, but are no fault of the files.",
+		Example: "  hbjournal verify\n  hbjournal verify -o json /backup/messages.journal.*",
+	}
+	s := &selection{environ: env}
+	s.settings = addSettings(cmd, "journal_dir", "journal_file")
+	output := cmd.Flags().StringP("output", "o", "text", "`form` of the output: text, or json with an object a line")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *output != "text" && *output != "json" {
+			return &usageError{fmt.Errorf("-o %q: no such output", *output), "give -o text or -o json"}
+		}
+		if err := s.prepare(args); err != nil {
+			return err
+		}
+		return verify(cmd.Context(), s, *output == "json", env)
+	}
+	return cmd
+}
+
+func verify(ctx context.Context, s *selection, asJSON bool, env Env) error {
+	ctx, stop := untilInterrupted(ctx)
+	defer stop()
+	bar := startProgress(env, s, false)
+	out := newOutput(env.Stdout)
+	p := verifyPrinter{w: out.w}
+	if asJSON {
+		p.json = json.NewEncoder(out.w)
+	}
+	result, err := journal.Verify(ctx, journal.VerifyOptions{
+		Options: s.options, Fault: p.fault, Gap: p.gap, Block: bar.show,
+	})
+	bar.finish()
+	if err == nil || errors.Is(err, context.Canceled) {
+		p.result(result)
+	}
+	if flushErr := out.flush(); err == nil {
+		err = flushErr
+	}
+	switch {
+	case isClosedPipe(err):
+		return nil
+	case errors.Is(err, context.Canceled):
+		return errors.New("interrupted: what is printed was found so far")
+	case err != nil:
+		return s.explain(err)
+	case result.Faults > 0:
+		return &hintedError{
+			fmt.Errorf("verify: %s", plural(result.Faults, "fault")),
+			"the other entries are sound; 'hbjournal query' prints them",
+		}
+	}
+	return nil
+}
+
+// verifyPrinter prints what Verify finds. Errors of writing are kept by w until it is flushed.
+type verifyPrinter struct {
+	w    io.Writer
+	json *json.Encoder // nil for text
+}
+
+func (p verifyPrinter) fault(f *journal.CorruptError) {
+	if p.json == nil {
+		fmt.Fprintf(p.w, "fault  %s\n", visible(f.Error()))
+		return
+	}
+	_ = p.json.Encode(map[string]any{"fault": map[string]any{
+		"path": f.Path, "line": f.Line, "offset": f.Offset, "error": f.Err.Error(),
+	}})
+}
+
+func (p verifyPrinter) gap(g journal.Gap) {
+	if p.json == nil {
+		fmt.Fprintf(p.w, "gap    %s:%d: %s lost (%s) from %s to %s\n",
+			g.Path, g.Line, plural(g.Lost, "message"), visible(g.Reason), utc(g.First), utc(g.Last))
+		return
+	}
+	_ = p.json.Encode(map[string]any{"gap": g})
+}
+
+func (p verifyPrinter) result(r journal.VerifyResult) {
+	if p.json != nil {
+		_ = p.json.Encode(map[string]any{"result": r})
+		return
+	}
+	between := ""
+	if r.Entries > 0 {
+		between = fmt.Sprintf(" from %s to %s", utc(r.First), utc(r.Last))
+	}
+	fmt.Fprintf(p.w, "%s in %s, %d bytes%s: %s, %s", plural(r.Entries, "entry"), plural(int64(r.Files), "file"), r.Bytes,
+		between, plural(r.Faults, "fault"), plural(r.Gaps, "gap"))
+	if r.Lost > 0 {
+		fmt.Fprintf(p.w, " with %s lost", plural(r.Lost, "message"))
+	}
+	fmt.Fprintln(p.w)
+}
+
+func utc(millis int64) string { return time.UnixMilli(millis).UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// plural is a count with its noun.
+func plural(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+		return fmt.Sprintf("%d %sies", n, stem)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,219 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/tidwall/gjson"
+)
+
+// The faults that Verify finds beside ErrMalformed, and those of files that cannot be read.
+var (
+	ErrDatetime = errors.New("datetime is not the instant of the timestamp")
+	ErrStepBack = errors.New("time goes back")
+	ErrTornEnd  = errors.New("the last line has no newline")
+	ErrName     = errors.New("the time in the file's name is before its entries")
+)
+
+// Gap is an entry in which the journal says that messages were lost.
+type Gap struct {
+	Path   string `json:"path"`
+	Line   int64  `json:"line"`
+	Reason string `json:"reason"`
+	Lost   int64  `json:"lost"`
+	First  int64  `json:"first"` // Unix milliseconds
+	Last   int64  `json:"last"`
+}
+
+// VerifyOptions tell Verify what to look at and whom to tell.
+type VerifyOptions struct {
+	Options
+	Fault func(*CorruptError) // called for each fault, in order; required
+	Gap   func(Gap)           // called for each gap entry; may be nil
+	Block func()              // called after each block, for progress; may be nil
+}
+
+// VerifyResult is what a journal was found to hold.
+type VerifyResult struct {
+	Files   int   `json:"files"`
+	Entries int64 `json:"entries"`
+	Bytes   int64 `json:"bytes"` // after decompression
+	Faults  int64 `json:"faults"`
+	Gaps    int64 `json:"gaps"`
+	Lost    int64 `json:"lost"`  // that the gaps speak of
+	First   int64 `json:"first"` // Unix milliseconds; 0 without entries
+	Last    int64 `json:"last"`
+}
+
+// Verify reads everything and checks that each line is a whole entry, that its two times agree, that times do not go
+// back by more than a minute, from line to line and from file to file, and that each file ends with a whole line.
+func Verify(ctx context.Context, opt VerifyOptions) (VerifyResult, error) {
+	source, err := Open(opt.Options)
+	if err != nil {
+		return VerifyResult{}, err
+	}
+	defer source.Close()
+	v := &verifier{opt: opt}
+	err = Ordered(ctx, source, checkBlock, v.take)
+	return v.result, err
+}
+
+// checked is what was found in one block.
+type checked struct {
+	path        string
+	bytes       int
+	entries     int64
+	faults      []*CorruptError
+	gaps        []Gap
+	first, last instant // the first entry, and the latest
+}
+
+// instant is the time of an entry and where it stands.
+type instant struct {
+	millis       int64
+	line, offset int64
+	ok           bool
+}
+
+// checkBlock checks what can be seen within a block.
+func checkBlock(b *Block) *checked {
+	c := &checked{path: b.Path, bytes: len(b.Data)}
+	scanner := Scanner{OnFault: c.addFault}
+	for scanner.Reset(b); scanner.Next(); {
+		c.add(scanner.Entry())
+	}
+	c.checkEnd(b)
+	return c
+}
+
+// checkEnd reports a last line without a newline, if it was not found to be torn already.
+func (c *checked) checkEnd(b *Block) {
+	if len(b.Data) == 0 || b.Data[len(b.Data)-1] == '\n' {
+		return
+	}
+	last := b.Offset + int64(bytes.LastIndexByte(b.Data, '\n')+1)
+	if n := len(c.faults); n == 0 || c.faults[n-1].Offset < last {
+		c.addFault(&CorruptError{Path: b.Path, Offset: last, Err: ErrTornEnd})
+	}
+}
+
+func (c *checked) addFault(f *CorruptError) { c.faults = append(c.faults, f) }
+
+func (c *checked) add(e *Entry) {
+	c.entries++
+	at := instant{e.Millis, e.Number, e.Offset, true}
+	if !c.first.ok {
+		c.first, c.last = at, at
+	}
+	if fault := stepBack(c.path, c.last, at); fault != nil {
+		c.addFault(fault)
+		c.last = at // The clock was set: what follows is measured from here.
+	}
+	if at.millis > c.last.millis {
+		c.last = at
+	}
+	if !sameInstant(e) {
+		c.addFault(&CorruptError{Path: e.Path, Line: e.Number, Offset: e.Offset, Err: ErrDatetime})
+	}
+	if bytes.Contains(e.Message, []byte(`"ID":"JRN"`)) {
+		c.addGap(e)
+	}
+}
+
+func stepBack(path string, from, to instant) *CorruptError {
+	if !from.ok || to.millis >= from.millis-maxStepBack.Milliseconds() {
+		return nil
+	}
+	back := time.Duration(from.millis-to.millis) * time.Millisecond
+	return &CorruptError{Path: path, Line: to.line, Offset: to.offset, Err: fmt.Errorf("%w by %v", ErrStepBack, back)}
+}
+
+// sameInstant reports whether the datetime shows the second of the timestamp in some zone: they are a multiple of a
+// quarter of an hour apart, and less than a day.
+func sameInstant(e *Entry) bool {
+	start := bytes.Index(e.Line, []byte(openDatetime)) + len(openDatetime)
+	shown, err := time.Parse(datetimeLayout, string(e.Line[start:start+len(datetimeLayout)]))
+	apart := shown.Sub(time.UnixMilli(e.Millis).Truncate(time.Second))
+	return err == nil && apart%(15*time.Minute) == 0 && apart.Abs() < 24*time.Hour
+}
+
+// addGap takes note of a gap entry.
+func (c *checked) addGap(e *Entry) {
+	fields := gjson.GetManyBytes(e.Message, "ID", "event", "reason", "lost", "first", "last")
+	if fields[0].String() != "JRN" || fields[1].String() != "gap" {
+		return
+	}
+	c.gaps = append(c.gaps, Gap{
+		Path: e.Path, Line: e.Number, Reason: fields[2].String(), Lost: fields[3].Int(),
+		First: int64(fields[4].Float() * 1000), Last: int64(fields[5].Float() * 1000),
+	})
+}
+
+// verifier puts the blocks together.
+type verifier struct {
+	opt    VerifyOptions
+	result VerifyResult
+	path   string  // of the block before
+	last   instant // the latest entry before
+}
+
+// take checks a block against what came before it.
+func (v *verifier) take(c *checked) error {
+	if c.path != v.path {
+		v.result.Files++
+		v.path = c.path
+		v.checkName(c)
+	}
+	if fault := stepBack(c.path, v.last, c.first); fault != nil {
+		v.fault(fault)
+	}
+	if c.last.ok {
+		v.last = c.last
+		v.result.Last = c.last.millis
+	}
+	if v.result.Entries == 0 && c.first.ok {
+		v.result.First = c.first.millis
+	}
+	v.result.Entries += c.entries
+	v.result.Bytes += int64(c.bytes)
+	for _, fault := range c.faults {
+		v.fault(fault)
+	}
+	for _, gap := range c.gaps {
+		v.gap(gap)
+	}
+	if v.opt.Block != nil {
+		v.opt.Block()
+	}
+	return nil
+}
+
+// checkName compares a backup's name with its first entry. The stamp may be in any zone, and is the time of the rotation,
+// so only a stamp that is a day too early is surely wrong.
+func (v *verifier) checkName(c *checked) {
+	m := backupBase.FindStringSubmatch(filepath.Base(c.path))
+	if m == nil || !c.first.ok {
+		return
+	}
+	stamp, ok := parseName(m[1], filepath.Base(c.path))
+	if ok && stamp.Add(24*time.Hour).Before(time.UnixMilli(c.first.millis)) {
+		v.fault(&CorruptError{Path: c.path, Line: c.first.line, Offset: c.first.offset, Err: ErrName})
+	}
+}
+
+func (v *verifier) fault(f *CorruptError) {
+	v.result.Faults++
+	v.opt.Fault(f)
+}
+
+func (v *verifier) gap(g Gap) {
+	v.result.Gaps++
+	v.result.Lost += g.Lost
+	if v.opt.Gap != nil {
+		v.opt.Gap(g)
+	}
+}
