@@ -1,0 +1,53 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// others tells how busy the machine was with what the benchmark did not start.
+type others struct {
+	start time.Time
+	busy  time.Duration
+}
+
+func startOthers() (others, error) {
+	busy, err := machineBusy()
+	return others{time.Now(), busy}, err
+}
+
+// cores is how many cores were busy since the start, without the time given, which is the benchmark's own.
+func (o others) cores(own time.Duration) (float64, error) {
+	busy, err := machineBusy()
+	return max(0, (busy - o.busy - own).Seconds()/time.Since(o.start).Seconds()), err
+}
+
+// machineBusy is the time that all cores together have not been idle, since the machine started: proc_stat(5).
+func machineBusy() (time.Duration, error) {
+	const tick = time.Second / 100 // USER_HZ, which no Linux of today changes
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	fields := strings.Fields(line) // cpu user nice system idle iowait irq softirq steal …
+	if len(fields) < 9 {
+		return 0, errors.New("/proc/stat does not start with the times of all cores")
+	}
+	var busy time.Duration
+	for i, field := range fields[1:9] {
+		ticks, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		if i != 3 && i != 4 { // idle and iowait
+			busy += time.Duration(ticks) * tick
+		}
+	}
+	return busy, nil
+}
