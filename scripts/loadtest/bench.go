@@ -35,9 +35,9 @@ func newBench(o options) *bench {
 	return b
 }
 
-// contenders are the programs to compare, hbjournal first, with settings of its own.
-func (b *bench) contenders(settings ...string) []contender {
-	all := []contender{hbjournal(b.program, settings...)}
+// contenders are the programs to compare, hbjournal first.
+func (b *bench) contenders() []contender {
+	all := []contender{hbjournal(b.program)}
 	if b.rsyslog != "" {
 		all = append(all, rsyslog(b.rsyslog))
 	}
@@ -47,13 +47,14 @@ func (b *bench) contenders(settings ...string) []contender {
 	return all
 }
 
-// report prints what is known only at the end: the table of rates, and the goals.
-func (b *bench) report(w io.Writer) {
-	b.rates.print(w, "load", "program", "offered", "sent at", "lost", "CPU µs each", "peak RSS")
-	if b.rss > 0 {
-		b.goal("peak RSS at every rate", "64 MiB", mebibytes(b.rss), b.rss <= 64<<20)
+// printRates prints the table that all rates share, once they are through.
+func (b *bench) printRates(w io.Writer) {
+	if len(b.rates) == 0 {
+		return
 	}
-	b.goals.print(w, "goal", "limit", "figure", "")
+	b.rates.print(w, "load", "program", "offered", "sent at", "lost", "CPU µs each", "peak RSS")
+	b.goal("peak RSS at every rate", "64 MiB", mebibytes(b.rss), b.rss <= 64<<20)
+	b.rates = nil
 }
 
 // goal notes a figure beside its limit. The short form has no limits.

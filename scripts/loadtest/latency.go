@@ -44,7 +44,7 @@ func follow(path string, count int, limit time.Duration) ([]time.Duration, error
 			r.Reset(f)
 			rotated = false
 		default:
-			unix.Nanosleep(&unix.Timespec{Nsec: 100_000}, nil)
+			_ = unix.Nanosleep(&unix.Timespec{Nsec: 100_000}, nil) // Waking up too soon does no harm.
 			if rotated, err = replaced(f, path); err != nil {
 				return nil, err
 			}

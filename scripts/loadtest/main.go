@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"strings"
 	"syscall"
 )
 
@@ -75,11 +76,15 @@ func run(ctx context.Context, args []string) error {
 		if !o.only.MatchString(part.name) {
 			continue
 		}
+		if !strings.HasPrefix(part.name, "rate ") {
+			b.printRates(os.Stdout)
+		}
 		fmt.Fprintf(os.Stderr, "bench: %s\n", part.name)
 		if err := part.run(ctx, b); err != nil {
 			return fmt.Errorf("%s: %w", part.name, err)
 		}
 	}
-	b.report(os.Stdout)
+	b.printRates(os.Stdout)
+	b.goals.print(os.Stdout, "goal", "limit", "figure", "")
 	return b.fault
 }

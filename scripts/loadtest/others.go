@@ -24,7 +24,7 @@ func startOthers() (others, error) {
 // cores is how many cores were busy since the start, without the time given, which is the benchmark's own.
 func (o others) cores(own time.Duration) (float64, error) {
 	busy, err := machineBusy()
-	return max(0, (busy - o.busy - own).Seconds()/time.Since(o.start).Seconds()), err
+	return max(0, (busy-o.busy-own).Seconds()/time.Since(o.start).Seconds()), err
 }
 
 // machineBusy is the time that all cores together have not been idle, since the machine started: proc_stat(5).

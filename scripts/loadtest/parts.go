@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,7 +34,7 @@ var parts = []struct {
 }
 
 // rate is the part that measures the cost of a datagram, and the loss, at one rate. All rates share a table, which is
-// printed at the end.
+// printed after the last.
 func rate(l load) func(context.Context, *bench) error {
 	return func(ctx context.Context, b *bench) error {
 		l := l
@@ -127,10 +128,7 @@ func (b *bench) idleShare(ctx context.Context, c contender, length time.Duration
 	if err != nil {
 		return 0, err
 	}
-	defer func() {
-		p.stop()
-		os.RemoveAll(p.dir)
-	}()
+	defer func() { err = errors.Join(err, p.stop(), os.RemoveAll(p.dir)) }()
 	if err := p.settle(ctx, time.Second); err != nil {
 		return 0, err
 	}
