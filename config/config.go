@@ -36,6 +36,8 @@ type Config struct {
 	ListenAddr     []string `yaml:"listen_addr" env:"LISTEN_ADDR" example:"127.0.0.1:50003,[::1]:50003" help:"UDP addresses to receive on, a list; no host: every address, IPv4 and IPv6"`
 	ListenBuffer   Size     `yaml:"listen_buffer" env:"LISTEN_BUFFER" example:"16MiB" help:"socket receive buffer; what the kernel granted is logged"`
 	MaxMessageSize Size     `yaml:"max_message_size" env:"MAX_MESSAGE_SIZE" example:"4MiB" help:"longest message after inflating; longer ones are kept as they came"`
+	AllowFrom      []string `yaml:"allow_from" env:"ALLOW_FROM" example:"10.0.0.0/8,192.168.1.100" help:"sources whose datagrams are taken, addresses or networks, a list; empty: all"`
+	RateLimit      int      `yaml:"rate_limit" env:"RATE_LIMIT" example:"1000" help:"datagrams a second taken from one source address, the rest is counted and dropped; 0: no limit"`
 
 	HTTPAddr string `yaml:"http_addr" env:"HTTP_ADDR" example:"127.0.0.1:9504" help:"address of /healthz, /readyz, /stats and /metrics; empty or off: none"`
 

@@ -162,7 +162,7 @@ func plain(err error) error {
 
 // tidyList drops the spaces around the items of a list, and empty items.
 func tidyList(list []string) []string {
-	out := make([]string, 0, len(list))
+	var out []string // nil if there are none, as in the defaults
 	for _, item := range list {
 		if item = strings.TrimSpace(item); item != "" {
 			out = append(out, item)

@@ -17,6 +17,7 @@ func others(t *testing.T, k Key) [3]string {
 		"journal_invalid": {"drop", "keep", "drop"},
 		"log_level":       {"debug", "warn", "error"},
 		"log_format":      {"json", "console", "json"},
+		"allow_from":      {"10.0.0.0/8", "127.0.0.1,::1", "192.168.1.0/24"},
 		"http_addr":       {"127.0.0.1:1", ":2", "off"},
 		"listen_addr":     {"127.0.0.1:1", "127.0.0.1:2,[::1]:2", ":3"},
 	}

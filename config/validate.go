@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,8 @@ func (l *loader) validate() Faults {
 		"give host:port or :port, a list with commas")
 	check.between("listen_buffer", c.ListenBuffer, 4*KiB, GiB)
 	check.between("max_message_size", c.MaxMessageSize, KiB, 64*MiB)
+	check.that("allow_from", !slices.ContainsFunc(c.AllowFrom, isNoNetwork), "give addresses or networks, a list with commas")
+	check.that("rate_limit", c.RateLimit >= 0 && c.RateLimit <= 1e9, "give 0 (no limit) to 1000000000 a second")
 	check.that("http_addr", c.HTTPAddr == "" || c.HTTPAddr == "off" || !isNoAddress(c.HTTPAddr), "give host:port, or off")
 	check.oneOf("log_level", c.LogLevel, "debug", "info", "warn", "error")
 	check.oneOf("log_format", c.LogFormat, "auto", "json", "console")
@@ -77,4 +80,18 @@ func isNoAddress(addr string) bool {
 	}
 	_, err = strconv.ParseUint(port, 10, 16)
 	return err != nil
+}
+
+func isNoNetwork(text string) bool {
+	_, err := ParseNetwork(text)
+	return err != nil
+}
+
+// ParseNetwork reads an item of allow_from: an address, or a network such as 10.0.0.0/8.
+func ParseNetwork(text string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(text); err == nil {
+		addr = addr.Unmap().WithZone("")
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	return netip.ParsePrefix(text)
 }

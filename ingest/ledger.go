@@ -2,7 +2,7 @@ package ingest
 
 // Ledger says what became of every datagram that was received. It always adds up:
 //
-//	Received = Accepted + Invalid + Filtered + Duplicate + Limited + the sum of Dropped
+//	Received = Accepted + Invalid + Filtered + Duplicate + the sums of Limited and Dropped
 //
 // Kernel stands beside it: those datagrams were lost before they could be received.
 type Ledger struct {
@@ -10,6 +10,7 @@ type Ledger struct {
 	ReceivedBytes uint64            `json:"received_bytes"`
 	Accepted      uint64            `json:"accepted"` // handed to the journal
 	Invalid       uint64            `json:"invalid"`  // not JSON objects, and journal_invalid is drop
+	Limited       map[string]uint64 `json:"limited"`  // refused unread, by reason: "rate" (RateLimit), "source" (AllowFrom)
 	Dropped       map[string]uint64 `json:"dropped"`  // not taken by the journal, by reason
 	Kernel        uint64            `json:"kernel"`   // lost in the sockets' receive buffers
 
@@ -25,10 +26,16 @@ func (l *Ledger) add(other Ledger) {
 	l.Kernel += other.Kernel
 	l.Wrapped += other.Wrapped
 	l.Repaired += other.Repaired
-	if l.Dropped == nil {
-		l.Dropped = make(map[string]uint64)
+	l.Limited = added(l.Limited, other.Limited)
+	l.Dropped = added(l.Dropped, other.Dropped)
+}
+
+func added(sum, counts map[string]uint64) map[string]uint64 {
+	if sum == nil {
+		sum = make(map[string]uint64)
 	}
-	for reason, n := range other.Dropped {
-		l.Dropped[reason] += n
+	for reason, n := range counts {
+		sum[reason] += n
 	}
+	return sum
 }

@@ -1,6 +1,6 @@
 // Package ingest is the receiving side: it turns UDP datagrams into journal lines.
 //
-//	socket ─recvmmsg─> reader goroutine: decode → line → batch of whole lines ─> Appender
+//	socket ─recvmmsg─> reader goroutine: guard → decode → line → batch of whole lines ─> Appender
 //
 // Each socket has one reader goroutine, and the reader never touches the disk: an Appender takes or refuses a batch at
 // once. What happens to each datagram is counted in the Ledger, losses in the kernel included.
@@ -27,6 +27,9 @@ type Options struct {
 	DropInvalid     bool           // drop and count what is no JSON object, instead of wrapping it
 	Location        *time.Location // of the datetime field; nil: UTC
 
+	AllowFrom []netip.Prefix // sources whose datagrams are taken; empty: all
+	RateLimit int            // datagrams a second that are taken from one source address; 0: no limit
+
 	DrainTimeout time.Duration // for reading what waits in the sockets when Serve is told to stop; 0: 5 s
 
 	Now func() time.Time // nil: time.Now
@@ -37,9 +40,9 @@ func (o Options) withDefaults() (Options, error) {
 	if len(o.Addrs) == 0 {
 		return o, errors.New("listen: no address given")
 	}
-	if o.BufferBytes < 0 || o.MaxMessageBytes < 0 || o.DrainTimeout < 0 {
-		return o, fmt.Errorf("listen: BufferBytes %d, MaxMessageBytes %d and DrainTimeout %v must not be negative",
-			o.BufferBytes, o.MaxMessageBytes, o.DrainTimeout)
+	if o.BufferBytes < 0 || o.MaxMessageBytes < 0 || o.RateLimit < 0 || o.DrainTimeout < 0 {
+		return o, fmt.Errorf("listen: BufferBytes %d, MaxMessageBytes %d, RateLimit %d and DrainTimeout %v must not be negative",
+			o.BufferBytes, o.MaxMessageBytes, o.RateLimit, o.DrainTimeout)
 	}
 	if o.BufferBytes == 0 {
 		o.BufferBytes = 4 << 20
@@ -66,12 +69,13 @@ func Listen(o Options) (*Listener, error) {
 		return nil, err
 	}
 	l := &Listener{opts: o}
+	g := newGuard(o)
 	for _, addr := range o.Addrs {
 		s, err := listen(addr, o.BufferBytes)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("listen on %s: %w", addr, err), l.Close())
 		}
-		l.readers = append(l.readers, newReader(s, o))
+		l.readers = append(l.readers, newReader(s, o, g))
 		logSocket(o.Log, s, o.BufferBytes)
 	}
 	return l, nil

@@ -42,6 +42,7 @@ type pipeline struct {
 	dropInvalid bool
 	debug       bool // log each datagram
 	log         zerolog.Logger
+	guard       *guard // nil: nothing is refused
 	decoder     Decoder
 	encoder     *journal.Encoder
 
@@ -58,7 +59,7 @@ func newPipeline(o Options) *pipeline {
 		log:         o.Log,
 		decoder:     Decoder{MaxMessageBytes: o.MaxMessageBytes},
 		encoder:     journal.NewEncoder(o.Location),
-		ledger:      Ledger{Dropped: map[string]uint64{"queue": 0}},
+		ledger:      Ledger{Limited: map[string]uint64{}, Dropped: map[string]uint64{"queue": 0}},
 	}
 }
 
@@ -71,10 +72,14 @@ func (p *pipeline) end() {
 	p.mu.Unlock()
 }
 
-// process takes one datagram of the batch: decode, line.
+// process takes one datagram of the batch: guard, decode, line.
 func (p *pipeline) process(datagram []byte, from netip.AddrPort, at time.Time) {
 	p.ledger.Received++
 	p.ledger.ReceivedBytes += uint64(len(datagram))
+	if why := p.guard.refuses(from.Addr(), at); why != "" {
+		p.ledger.Limited[why]++
+		return
+	}
 	message := p.decoder.Decode(datagram)
 	if message.Invalid != nil && p.dropInvalid {
 		p.ledger.Invalid++

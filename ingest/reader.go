@@ -13,11 +13,15 @@ type reader struct {
 
 	drops   uint32    // the kernel's count at the last look
 	looked  time.Time // when that was
+	unsaid  uint64    // datagrams lost in the kernel that the log does not know of yet
+	said    time.Time // when it was told last
 	refused bool      // the last receive failed
 }
 
-func newReader(s *socket, o Options) *reader {
-	return &reader{opts: o, socket: s, pipeline: newPipeline(o)}
+func newReader(s *socket, o Options, g *guard) *reader {
+	r := &reader{opts: o, socket: s, pipeline: newPipeline(o)}
+	r.pipeline.guard = g
+	return r
 }
 
 // run is the reader goroutine.
@@ -29,7 +33,7 @@ func (r *reader) run(ctx context.Context, to Appender) {
 		r.batch(r.socket.receive())
 	}
 	r.drain()
-	r.lookForDrops(r.opts.Now())
+	r.look(r.opts.Now())
 }
 
 // interruptedBy has the socket's wait interrupted when ctx is done. The function it returns waits for that to be over,
@@ -72,8 +76,14 @@ func (r *reader) batch(n int, err error) {
 		r.pipeline.end()
 	}
 	if since := now.Sub(r.looked); since >= time.Second || since < 0 {
-		r.lookForDrops(now)
+		r.look(now)
 	}
+}
+
+// look does what is due once a second.
+func (r *reader) look(now time.Time) {
+	r.lookForDrops(now)
+	r.pipeline.guard.report(now)
 }
 
 // note logs when receiving begins to fail and when it ends.
@@ -96,8 +106,12 @@ func (r *reader) lookForDrops(now time.Time) {
 	}
 	if lost := drops - r.drops; lost > 0 {
 		r.pipeline.noteKernelLoss(uint64(lost), r.looked, now)
-		r.opts.Log.Warn().Uint32("lost", lost).Stringer("addr", r.socket.addr).
-			Msg("kernel dropped journal messages: the socket's receive buffer was full; raise listen_buffer")
+		r.unsaid += uint64(lost)
 	}
 	r.drops, r.looked = drops, now
+	if r.unsaid > 0 && isDue(now, r.said) {
+		r.opts.Log.Warn().Uint64("lost", r.unsaid).Stringer("addr", r.socket.addr).
+			Msg("kernel dropped journal messages: the socket's receive buffer was full; raise listen_buffer")
+		r.unsaid, r.said = 0, now
+	}
 }

@@ -191,9 +191,22 @@ func ingestOptions(cfg config.Config, log zerolog.Logger) ingest.Options {
 		MaxMessageBytes: int(cfg.MaxMessageSize),
 		DropInvalid:     cfg.JournalInvalid == "drop",
 		Location:        location(cfg),
+		AllowFrom:       networks(cfg.AllowFrom),
+		RateLimit:       cfg.RateLimit,
 		DrainTimeout:    time.Duration(cfg.ShutdownTimeout) / 4,
 		Log:             log,
 	}
+}
+
+// networks are those of texts, which have been validated.
+func networks(texts []string) []netip.Prefix {
+	var all []netip.Prefix
+	for _, text := range texts {
+		if network, err := config.ParseNetwork(text); err == nil {
+			all = append(all, network)
+		}
+	}
+	return all
 }
 
 func sinkOptions(cfg config.Config, source netip.AddrPort, log zerolog.Logger) sink.Options {

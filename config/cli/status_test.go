@@ -227,3 +227,24 @@ func TestStatusCanBeTurnedOff(t *testing.T) {
 		}
 	}
 }
+
+func TestRefusedSourcesAreInTheLedger(t *testing.T) {
+	for name, c := range map[string]struct {
+		setting string
+		why     string
+		taken   uint64
+	}{
+		"allow_from": {"ALLOW_FROM=192.0.2.0/24", "source", 0},
+		"rate_limit": {"RATE_LIMIT=3", "rate", 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serveInProcess(t, c.setting)
+			run(t, nil, "send", "--to", s.udp, "--count", "20", `{"ID":"HTB"}`).want(t, exitDone)
+			eventually(t, "all are received", func() bool { return s.stats(t).Ledger.Received == 20 })
+			l := s.stats(t).Ledger
+			if l.Journaled+l.Queued != c.taken || l.Limited[c.why] != 20-c.taken || l.Missing() != 0 {
+				t.Errorf("ledger: got %+v, want %d taken and the rest refused", l, c.taken)
+			}
+		})
+	}
+}

@@ -102,9 +102,7 @@ func dropped(s Snapshot) map[string]float64 {
 	for reason, n := range s.Ledger.Dropped {
 		all[reason] = float64(n)
 	}
-	for reason, n := range s.Ledger.Limited {
-		all[reason] = float64(n)
-	}
+	all["ratelimit"], all["source"] = float64(s.Ledger.Limited["rate"]), float64(s.Ledger.Limited["source"])
 	return all
 }
 

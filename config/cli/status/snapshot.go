@@ -54,6 +54,7 @@ func Account(in ingest.Ledger, out sink.Stats) Ledger {
 		Journaled: out.Entries,
 		Queued:    out.Queued,
 		Invalid:   in.Invalid,
+		Limited:   map[string]uint64{"rate": 0, "source": 0},
 		Dropped:   map[string]uint64{"queue": 0, "shutdown": out.Dropped["shutdown"], "disabled": 0},
 		Kernel:    in.Kernel,
 
@@ -61,6 +62,7 @@ func Account(in ingest.Ledger, out sink.Stats) Ledger {
 		Wrapped:       in.Wrapped,
 		Repaired:      in.Repaired,
 	}
+	maps.Copy(l.Limited, in.Limited)
 	maps.Copy(l.Dropped, in.Dropped)
 	return l
 }

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // busy is the state of a daemon to which everything has happened.
 func busy() Snapshot {
-	in := ingest.Ledger{Received: 100, ReceivedBytes: 9000, Accepted: 80, Invalid: 7, Dropped: map[string]uint64{"queue": 13}, Kernel: 5}
+	in := ingest.Ledger{Received: 105, Limited: map[string]uint64{"rate": 2, "source": 3}, ReceivedBytes: 9000, Accepted: 80, Invalid: 7, Dropped: map[string]uint64{"queue": 13}, Kernel: 5}
 	out := sink.Stats{
 		CurrentSize: 11, RotationThreshold: 12, Entries: 70, Notes: 2, Bytes: 8000, Queued: 6, QueuedBytes: 600,
 		Dropped: map[string]uint64{"queue": 13, "shutdown": 4, "kernel": 5}, Backups: 3, Rotations: map[string]uint64{"size": 9},
@@ -87,7 +87,7 @@ func TestStatsHoldTheFiguresAndTheLedger(t *testing.T) {
 		t.Errorf("GET /stats: got %+v, want the figures of the journal", got)
 	}
 	l := got.Ledger
-	if l.Received != 100 || l.Journaled != 70 || l.Queued != 6 || l.Dropped["shutdown"] != 4 || l.Kernel != 5 {
+	if l.Received != 105 || l.Journaled != 70 || l.Queued != 6 || l.Dropped["shutdown"] != 4 || l.Kernel != 5 {
 		t.Errorf("GET /stats: got ledger %+v, want that of the daemon", l)
 	}
 	if l.Missing() != 0 {
@@ -117,7 +117,7 @@ func TestMetricsPassTheLinter(t *testing.T) {
 // TestMetricNamesStay holds what dashboards and alerts are made of.
 func TestMetricNamesStay(t *testing.T) {
 	want(t, busy(), "/metrics", 200,
-		"\njournal_datagrams_received_total 100\n",
+		"\njournal_datagrams_received_total 105\n",
 		"\njournal_received_bytes_total 9000\n",
 		"\njournal_entries_written_total 70\n",
 		"\njournal_notes_written_total 2\n",
@@ -137,6 +137,8 @@ func TestMetricNamesStay(t *testing.T) {
 		"\njournal_dropped_total{reason=\"queue\"} 13\n",
 		"\njournal_dropped_total{reason=\"shutdown\"} 4\n",
 		"\njournal_dropped_total{reason=\"invalid\"} 7\n",
+		"\njournal_dropped_total{reason=\"ratelimit\"} 2\n",
+		"\njournal_dropped_total{reason=\"source\"} 3\n",
 		"\njournal_rotations_total{reason=\"size\"} 9\n",
 		"\njournal_build_info{go_version=\"go", "version=\"1.2.3\"} 1\n",
 		"\ngo_goroutines ", "\nprocess_open_fds ",
@@ -148,6 +150,8 @@ func TestCountersExistBeforeAnythingHappens(t *testing.T) {
 		"\njournal_dropped_total{reason=\"kernel\"} 0\n",
 		"\njournal_dropped_total{reason=\"queue\"} 0\n",
 		"\njournal_dropped_total{reason=\"disabled\"} 0\n",
+		"\njournal_dropped_total{reason=\"ratelimit\"} 0\n",
+		"\njournal_dropped_total{reason=\"source\"} 0\n",
 		"\njournal_rotations_total{reason=\"request\"} 0\n",
 		"\njournal_degraded{cause=\"write\"} 0\n",
 		"\njournal_degraded{cause=\"rotation\"} 0\n",
