@@ -55,7 +55,7 @@ type pipeline struct {
 func newPipeline(o Options) *pipeline {
 	return &pipeline{
 		dropInvalid: o.DropInvalid,
-		debug:       o.Log.Debug().Enabled(),
+		debug:       o.Log.Debug().Enabled(), //nolint:zerologlint // Nothing is to be logged here.
 		log:         o.Log,
 		decoder:     Decoder{MaxMessageBytes: o.MaxMessageBytes},
 		encoder:     journal.NewEncoder(o.Location),

@@ -124,7 +124,7 @@ func TestAYearOfTimeRotations(t *testing.T) {
 func liveAYear(t *testing.T, o Options, r *rand.Rand) (wrote int) {
 	f := open(t, o)
 	quiet := 0
-	for end := time.Now().AddDate(1, 0, 0); time.Now().Before(end); time.Sleep(15 * time.Minute) {
+	for end := time.Now().AddDate(1, 0, 0); time.Now().Before(end); time.Sleep(15 * time.Minute) { //nolint:forbidigo // In the fake time of synctest.
 		if err := f.Check(); err != nil {
 			t.Fatal(err)
 		}
