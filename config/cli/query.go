@@ -81,7 +81,8 @@ func (f *queryFlags) addOutput(cmd *cobra.Command) {
 	flags.BoolVarP(&f.raw, "raw", "r", false, "print strings that --jq gives without quotes")
 	flags.BoolVar(&f.failEmpty, "fail-empty", false, "exit with 1 if there is no entry")
 	flags.StringVar(&f.color, "color", "auto", "`when` pretty and table are coloured: auto (on a terminal), always or never")
-	cmd.Flags().SortFlags = false
+	completeFixed(cmd, "output", outputs...)
+	completeFixed(cmd, "color", "auto", "always", "never")
 }
 
 // query is one run of the command.

@@ -78,6 +78,8 @@ func newRoot(env Env) *cobra.Command {
 		newQuery(env),
 		newTail(env),
 		newVerify(env),
+		newReplay(env),
+		newMan(env),
 		newVersion(env),
 	)
 	markRun(root)

@@ -49,6 +49,7 @@ func addSelection(cmd *cobra.Command, env Env) *selection {
 	flags.StringArrayVar(&s.matches, "match", nil,
 		"entries whose message has a `field=glob`: cpu_percent=9?, disk.0.path=/var*; each field given must match")
 	s.settings = addSettings(cmd, "journal_dir", "journal_file", "journal_local_time")
+	s.completeValues(cmd)
 	return s
 }
 
