@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/caarlos0/env/v11"
@@ -153,9 +154,11 @@ func parse(cfg *Config, environ map[string]string) map[int]error {
 
 // plain says what strconv found without naming its functions.
 func plain(err error) error {
-	var num interface{ Unwrap() error }
-	if errors.As(err, &num) && strings.HasPrefix(err.Error(), "strconv.") {
-		return errors.New("is wrong: " + num.Unwrap().Error())
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return errors.New("is out of range")
+	case errors.Is(err, strconv.ErrSyntax):
+		return errors.New("is not understood")
 	}
 	return err
 }
