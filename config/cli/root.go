@@ -77,6 +77,7 @@ func newRoot(env Env) *cobra.Command {
 		newSend(env),
 		newQuery(env),
 		newTail(env),
+		newReport(env),
 		newVerify(env),
 		newReplay(env),
 		newMan(env),

@@ -164,14 +164,14 @@ func tiles(r *summary.Report) []tile {
 		each = count(r.Total.Bytes/r.Total.Messages) + " B each"
 	}
 	return []tile{
-		{"Messages", amount(r.Total.Messages), figure(r.PerSecond) + "/s", false},
+		{"Messages", fit(r.Total.Messages, 12), figure(r.PerSecond) + "/s", false},
 		{"Bytes", size(r.Total.Bytes), each, false},
 		{"Hosts", count(int64(len(r.Hosts))), hosts, silent > 0},
-		{"Beats missed", amount(r.Missed), kept, r.Missed > 0},
-		{"Boots", amount(r.Boots), "", false},
-		{"Lost", amount(r.Gaps.Lost), "in " + plural(r.Gaps.Notes, "gap", "gaps"), r.Gaps.Lost > 0},
-		{"Invalid", amount(r.Invalid.Total()), share(r.Invalid.Total(), r.Total.Messages), false},
-		{"Duplicates", amount(r.Duplicates.Count), "not kept again", false},
+		{"Beats missed", fit(r.Missed, 12), kept, r.Missed > 0},
+		{"Boots", fit(r.Boots, 12), "", false},
+		{"Lost", fit(r.Gaps.Lost, 12), "in " + plural(r.Gaps.Notes, "gap", "gaps"), r.Gaps.Lost > 0},
+		{"Invalid", fit(r.Invalid.Total(), 12), share(r.Invalid.Total(), r.Total.Messages), false},
+		{"Duplicates", fit(r.Duplicates.Count, 12), "not kept again", false},
 	}
 }
 

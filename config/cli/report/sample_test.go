@@ -43,11 +43,18 @@ func outages() map[string][]outage {
 
 func sampleHosts() []string {
 	var hosts []string
-	for group, n := range map[string]int{"web": 8, "db": 4, "cache": 3, "edge": 5, "build": 5, "mail": 2, "vpn": 3} {
+	add := func(group string, n int) {
 		for i := range n {
 			hosts = append(hosts, fmt.Sprintf("%s%02d", group, i+1))
 		}
 	}
+	add("web", 8)
+	add("db", 4)
+	add("cache", 3)
+	add("edge", 5)
+	add("build", 5)
+	add("mail", 2)
+	add("vpn", 3)
 	return hosts
 }
 

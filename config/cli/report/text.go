@@ -97,11 +97,11 @@ func (t *text) head() {
 	if beats > 0 {
 		kept = share(beats, beats+r.Missed) + " kept"
 	}
-	t.pair("Messages", amount(r.Total.Messages), figure(r.PerSecond)+"/s", "Hosts", count(int64(len(r.Hosts))), "")
-	t.pair("Bytes", size(r.Total.Bytes), each, "Beats missed", amount(r.Missed), kept)
-	t.pair("Sources", count(int64(len(r.Sources))), "", "Boots", amount(r.Boots), "")
-	t.pair("Invalid", amount(r.Invalid.Total()), "", "Lost", amount(r.Gaps.Lost), "in "+plural(r.Gaps.Notes, "gap", "gaps"))
-	t.pair("Duplicates", amount(r.Duplicates.Count), "", "Without name", amount(r.Unnamed.Messages), "")
+	t.pair("Messages", fit(r.Total.Messages, 12), figure(r.PerSecond)+"/s", "Hosts", count(int64(len(r.Hosts))), "")
+	t.pair("Bytes", size(r.Total.Bytes), each, "Beats missed", fit(r.Missed, 12), kept)
+	t.pair("Sources", count(int64(len(r.Sources))), "", "Boots", fit(r.Boots, 12), "")
+	t.pair("Invalid", fit(r.Invalid.Total(), 12), "", "Lost", fit(r.Gaps.Lost, 12), "in "+plural(r.Gaps.Notes, "gap", "gaps"))
+	t.pair("Duplicates", fit(r.Duplicates.Count, 12), "", "Without name", fit(r.Unnamed.Messages, 12), "")
 }
 
 // pair prints two figures side by side, each with a remark.
@@ -181,7 +181,7 @@ func (t *text) traffic(name string, rows []summary.Row, none string) {
 	const nameWidth = 22
 	peak := slices.MaxFunc(rows, func(a, b summary.Row) int { return cmp.Compare(a.Messages, b.Messages) }).Messages
 	for _, row := range rows[:min(topRows, len(rows))] {
-		fmt.Fprintf(t, "%s %13s %7s %8s  %s\n", pad(label(row, none), nameWidth), count(row.Messages),
+		fmt.Fprintf(t, "%s %13s %7s %8s  %s\n", pad(label(row, none), nameWidth), fit(row.Messages, 13),
 			share(row.Messages, t.r.Total.Messages), size(row.Bytes), t.style(green, bar(row.Messages, peak)))
 	}
 	t.more(len(rows)-topRows, "")
@@ -219,12 +219,12 @@ func (t *text) hosts() {
 		if h.Interval > 0 {
 			kept, every = strings.ReplaceAll(percent(h.Kept), " ", ""), span(seconds(h.Interval))
 		}
-		missed := fmt.Sprintf("%6s", count(h.Missed))
+		missed := fmt.Sprintf("%6s", fit(h.Missed, 6))
 		if h.Missed > 0 {
 			missed = t.style(red, missed)
 		}
-		fmt.Fprintf(t, "%s %9s %s %6s %6s %5d %s\n", pad(label(h.Row, ""), nameWidth),
-			count(h.Messages), missed, kept, every, h.Boots, t.strip(h))
+		fmt.Fprintf(t, "%s %9s %s %6s %6s %5s %s\n", pad(label(h.Row, ""), nameWidth),
+			fit(h.Messages, 9), missed, kept, shorten(every, 6), fit(h.Boots, 5), t.strip(h))
 	}
 	t.more(len(hosts)-hostRows, " that missed fewer")
 }
@@ -258,7 +258,7 @@ func (t *text) fields() {
 	for _, p := range t.r.Plugins {
 		for _, f := range p.Fields {
 			lines = append(lines, fmt.Sprintf("%s %s %10s %9s %9s %9s %9s", pad(label(p.Row, ""), 16),
-				pad(printable(f.Name), 12), count(f.Count), figure(f.Min), figure(f.Median), figure(f.P95), figure(f.Max)))
+				pad(printable(f.Name), 12), fit(f.Count, 10), figure(f.Min), figure(f.Median), figure(f.P95), figure(f.Max)))
 		}
 	}
 	if len(lines) == 0 {
@@ -281,7 +281,7 @@ func (t *text) gaps() {
 	}
 	t.heading("Gaps", "what the journal says was lost")
 	for _, gap := range g.List[:min(topRows, len(g.List))] {
-		fmt.Fprintf(t, "%s  %s lost  %s\n", moment(gap.At, t.opt.zone()), count(gap.Lost), shorten(printable(gap.Reason), 40))
+		fmt.Fprintf(t, "%s  %s lost  %s\n", moment(gap.At, t.opt.zone()), fit(gap.Lost, 12), shorten(printable(gap.Reason), 40))
 	}
 	t.more(int(g.Notes)-topRows, "")
 }

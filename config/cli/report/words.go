@@ -52,12 +52,22 @@ func shorten(s string, width int) string {
 
 func count(n int64) string { return humanize.Comma(n) }
 
-// amount is count where there is little room: in three digits from a thousand million on.
-func amount(n int64) string {
-	if n < 1e9 {
-		return count(n)
+// fit is count in at most width columns: in three digits and a letter for the power of a thousand if need be.
+func fit(n int64, width int) string {
+	if text := count(n); len(text) <= width {
+		return text
 	}
-	return humanize.SIWithDigits(float64(n), 2, "")
+	return metric(float64(n), 1)
+}
+
+// metric returns v with at most digits decimals and the prefix of its power of a thousand: 8.59 G.
+func metric(v float64, digits int) string {
+	scaled, prefix := humanize.ComputeSI(v)
+	text := strconv.FormatFloat(scaled, 'f', digits, 64)
+	if digits > 0 {
+		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	return strings.TrimSpace(text + " " + prefix)
 }
 
 func size(n int64) string { return humanize.Bytes(uint64(max(n, 0))) }
@@ -96,9 +106,9 @@ func figure(v float64) string {
 	case abs >= 1e15 || abs < 0.001:
 		return strconv.FormatFloat(v, 'g', 3, 64)
 	case abs >= 1e5:
-		return strings.TrimSpace(humanize.SIWithDigits(v, 2, ""))
+		return metric(v, 2)
 	case abs >= 1000:
-		return humanize.CommafWithDigits(v, 0)
+		return count(int64(math.Round(v)))
 	}
 	digits := 3 - max(0, int(math.Floor(math.Log10(abs))))
 	return strings.TrimRight(strings.TrimRight(strconv.FormatFloat(v, 'f', digits, 64), "0"), ".")
@@ -131,12 +141,12 @@ func seconds(s float64) time.Duration {
 	return time.Duration(s * float64(time.Second))
 }
 
-// plural returns n and the word for that many.
+// plural returns n, in few digits, and the word for that many.
 func plural(n int64, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return count(n) + " " + many
+	return fit(n, 6) + " " + many
 }
 
 const dateTime = "2006-01-02 15:04:05"

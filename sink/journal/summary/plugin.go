@@ -101,9 +101,14 @@ func (p *plugin) merge(later *plugin, budget *int) {
 	}
 }
 
-// quantile returns the value at rank q, from 0 to 1, never outside the exact minimum and maximum.
+// quantile returns the value that a share of q of the values do not exceed, 0 to 1. It is never outside the exact minimum
+// and maximum.
 func (f *field) quantile(q float64) float64 {
-	v, err := f.sketch.GetValueAtQuantile(q)
+	rank := 0.0 // as the sketch counts: 0 is the lowest value, 1 the highest
+	if f.count > 1 {
+		rank = max(0, math.Ceil(q*float64(f.count))-1) / float64(f.count-1)
+	}
+	v, err := f.sketch.GetValueAtQuantile(rank)
 	if err != nil {
 		return math.NaN() // only of an empty sketch
 	}

@@ -136,7 +136,7 @@ func presence(shares []float64) Presence {
 }
 
 // Rate returns the messages a second of each bucket of the timeline, counts being those of the timeline itself or of one
-// ID. The first and the last bucket are taken as far as the report covers them, but for a quarter of their width at least.
+// ID. Of the first and the last bucket only what the report covers counts, but half the bucket and a second at least.
 func (r *Report) Rate(counts []uint32) []float64 {
 	rates := make([]float64, len(counts))
 	for i, n := range counts {
@@ -144,10 +144,7 @@ func (r *Report) Rate(counts []uint32) []float64 {
 		if from.Before(r.From) {
 			from = r.From
 		}
-		covered := r.bucketEnd(i).Sub(from)
-		if i == 0 || i == len(counts)-1 {
-			covered = max(covered, r.Timeline.Step/4)
-		}
+		covered := max(r.bucketEnd(i).Sub(from), r.Timeline.Step/2, time.Second)
 		rates[i] = float64(n) / covered.Seconds()
 	}
 	return rates

@@ -2,6 +2,7 @@ package summary
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -179,12 +180,35 @@ func TestPluginFieldsAreSpreadWithinTheStatedError(t *testing.T) {
 	}
 	f := func(what string, got, want float64) {
 		t.Helper()
-		if diff := got - want; max(diff, -diff) > relativeError*max(want, -want) {
+		if !near(got, want) {
 			t.Errorf("%s: got %v, want %v within 1 %%", what, got, want)
 		}
 	}
 	f("median", got.Median, values[2499])
 	f("95th percentile", got.P95, values[4749])
+}
+
+func TestFewValuesHaveTheirOwnMedianAndPercentile(t *testing.T) {
+	f := func(wantMedian, wantP95 float64, values ...float64) {
+		t.Helper()
+		var messages []told
+		for _, v := range values {
+			messages = append(messages, told{0, fmt.Sprintf(`{"plugin":"p","x":%v}`, v)})
+		}
+		got := summarize(t, messages...).Plugins[0].Fields[0]
+		if !near(got.Median, wantMedian) || !near(got.P95, wantP95) {
+			t.Errorf("%v: got median %v, 95th %v, want %v, %v", values, got.Median, got.P95, wantMedian, wantP95)
+		}
+	}
+	f(5, 5, 5)
+	f(45.2, 95.5, 95.5, 45.2)
+	f(2, 3, 3, 1, 2)
+	f(-2, 0, 0, -1, -2, -3)
+}
+
+// near reports whether got is want within the error of the sketch.
+func near(got, want float64) bool {
+	return math.Abs(got-want) <= relativeError*math.Abs(want)
 }
 
 func TestNamesBeyondTheBoundsShareARow(t *testing.T) {

@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"hbjournal/config/cli/report"
+	"hbjournal/sink/journal"
+	"hbjournal/sink/journal/summary"
+)
+
+const reportExample = `  hbjournal report --since yesterday --until today             how yesterday went
+  hbjournal report --since 1d -o html > report.html            the last 24 hours, as a page for the browser
+  hbjournal report --plugin cpu_monitor -o json | jq '.plugins[0].fields'
+  hbjournal report --name 'web*' -o csv                        a table of all figures, for a spreadsheet
+  hbjournal report /backup/messages.journal.*                  files given by name
+  zcat old.gz | hbjournal report -                             standard input`
+
+// reportFlags are the flags of `report`, beside those of its selection.
+type reportFlags struct {
+	output    string
+	color     string
+	failEmpty bool
+}
+
+func newReport(env Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "report [FILE...]",
+		Short: "Sum up a range of the journal: traffic, hosts, missed beats, boots, losses, plugin figures",
+		Long: "Sum up the entries of the journal and all its backups, or of the FILEs if given, - for standard input.\n\n" +
+			"A host's heartbeat (ID HTB) promises the next after its interval; one that is later by more than half an\n" +
+			"interval is missed, and so are those that should have come between the last and the end of the range.\n" +
+			"Median and 95th percentile of plugin fields are within 1 %, all other figures are exact. In memory are hosts and\n" +
+			"plugins, never entries; of more than 16384 hosts or sources the rest are counted together.",
+		Example: reportExample,
+	}
+	var f reportFlags
+	selection := addSelection(cmd, env)
+	flags := cmd.Flags()
+	flags.StringVarP(&f.output, "output", "o", "text", "`form` of the report: "+strings.Join(report.Formats(), ", "))
+	flags.StringVar(&f.color, "color", "auto", "`when` text is coloured: auto (on a terminal), always or never")
+	flags.BoolVar(&f.failEmpty, "fail-empty", false, "exit with 1 if there is no entry")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return runReport(cmd.Context(), f, selection, args, env)
+	}
+	return cmd
+}
+
+func (f *reportFlags) check() error {
+	var err error
+	if !slices.Contains(report.Formats(), f.output) {
+		err = fmt.Errorf("-o %q: give %s", f.output, strings.Join(report.Formats(), ", "))
+	}
+	if !slices.Contains([]string{"auto", "always", "never"}, f.color) {
+		err = errors.Join(err, fmt.Errorf("--color %q: give auto, always or never", f.color))
+	}
+	if err != nil {
+		return &usageError{err, "see 'hbjournal report --help'"}
+	}
+	return nil
+}
+
+func runReport(ctx context.Context, f reportFlags, s *selection, args []string, env Env) error {
+	if err := errors.Join(f.check(), s.prepare(args)); err != nil {
+		return err
+	}
+	ctx, stop := untilInterrupted(ctx)
+	defer stop()
+	faults := faults{w: env.Stderr}
+	bar := startProgress(env, s, true)
+	figures, err := summarize(ctx, s, &faults, bar.show)
+	bar.finish()
+	interrupted := ctx.Err() != nil && errors.Is(err, context.Canceled)
+	if err != nil && !interrupted {
+		return s.explain(err)
+	}
+	opt := f.options(s, args, env)
+	if interrupted {
+		opt.Notes = append(opt.Notes, "Interrupted: this is only what was read until then.")
+	}
+	if faults.count > 0 {
+		opt.Notes = append(opt.Notes, fmt.Sprintf("Faults in the files: %d. The rest was read; 'hbjournal verify' lists them.", faults.count))
+	}
+	out := newOutput(env.Stdout)
+	err = errors.Join(report.Write(out.w, f.output, &figures, opt), out.flush())
+	switch {
+	case isClosedPipe(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("write report: %w", err)
+	case interrupted:
+		return fmt.Errorf("interrupted after %d entries", figures.Total.Messages)
+	case faults.count > 0:
+		return faults.err()
+	case f.failEmpty && figures.Total.Messages == 0:
+		return errors.New("no entry matches (--fail-empty)")
+	}
+	return nil
+}
+
+// options are how the report is printed.
+func (f *reportFlags) options(s *selection, args []string, env Env) report.Options {
+	_, terminal := terminalWidth(env.Stdout)
+	opt := report.Options{
+		Title: reportTitle(s, args),
+		Zone:  time.UTC,
+		Color: f.color == "always" || f.color == "auto" && terminal && env.environ()["NO_COLOR"] == "",
+	}
+	if s.cfg.Config.JournalLocalTime {
+		opt.Zone = time.Local
+	}
+	return opt
+}
+
+// reportTitle names what is read.
+func reportTitle(s *selection, args []string) string {
+	switch {
+	case len(args) == 0:
+		return s.cfg.Config.JournalFile
+	case len(args) > 1:
+		return fmt.Sprintf("%d journal files", len(args))
+	case args[0] == journal.Stdin:
+		return "standard input"
+	}
+	return filepath.Base(args[0])
+}
+
+// stretch is what one block of a journal comes to.
+type stretch struct {
+	summary *summary.Summary
+	faults  []*journal.CorruptError
+}
+
+// summarize reads the selection to its end on all cores, and calls shown after each block. Entries in the range that are
+// not selected show that the journal went on. With an error, the report so far is returned as well.
+func summarize(ctx context.Context, s *selection, faults *faults, shown func()) (summary.Report, error) {
+	total := summary.New()
+	timely, err := journal.NewFilter(journal.FilterOptions{Since: s.options.Since, Until: s.options.Until})
+	if err != nil {
+		return total.Report(), err
+	}
+	source, err := journal.Open(s.options)
+	if err != nil {
+		return total.Report(), err
+	}
+	defer source.Close()
+	spare := sync.Pool{New: func() any { return summary.New() }}
+	err = journal.Ordered(ctx, source, func(b *journal.Block) stretch {
+		part := stretch{summary: spare.Get().(*summary.Summary)}
+		part.read(b, timely, s.filter)
+		return part
+	}, func(part stretch) error {
+		total.Merge(part.summary)
+		part.summary.Reset()
+		spare.Put(part.summary)
+		for _, fault := range part.faults {
+			faults.report(fault)
+		}
+		shown()
+		return nil
+	})
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return total.Report(), err
+}
+
+// read adds the entries of b. It runs on several goroutines.
+func (s *stretch) read(b *journal.Block, timely, filter *journal.Filter) {
+	lines := journal.Scanner{Filter: timely, OnFault: func(f *journal.CorruptError) { s.faults = append(s.faults, f) }}
+	for lines.Reset(b); lines.Next(); {
+		if e := lines.Entry(); filter.Match(e) {
+			s.summary.Add(e)
+		} else {
+			s.summary.Skip(e)
+		}
+	}
+}
