@@ -22,7 +22,6 @@ const latestMillis = 253_402_300_799_999
 // Summary is the figures of a stretch of a journal. It is not safe for use by several goroutines at once.
 type Summary struct {
 	total   Tally
-	span    span  // of the entries counted
 	seen    span  // of the entries counted or skipped; only whether its n is 0 means something
 	latest  int64 // instant of the entry counted or skipped last; before seen.last if the clock was set back
 	unnamed Tally

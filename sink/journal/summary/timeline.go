@@ -17,11 +17,7 @@ func widthMillis(step int) int64 {
 	return widths[len(widths)-1] << (step - len(widths) + 1)
 }
 
-// bucketOf returns the bucket of width step that holds the instant millis. Buckets are numbered from the Unix epoch.
-func bucketOf(millis int64, step int) int64 {
-	return floorDiv(millis, widthMillis(step))
-}
-
+// floorDiv is a / b rounded down: the bucket of width b that holds the instant a. Buckets are numbered from the epoch.
 func floorDiv(a, b int64) int64 {
 	q := a / b
 	if a%b < 0 {
