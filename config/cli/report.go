@@ -49,6 +49,8 @@ func newReport(env Env) *cobra.Command {
 	flags.StringVarP(&f.output, "output", "o", "text", "`form` of the report: "+strings.Join(report.Formats(), ", "))
 	flags.StringVar(&f.color, "color", "auto", "`when` text is coloured: auto (on a terminal), always or never")
 	flags.BoolVar(&f.failEmpty, "fail-empty", false, "exit with 1 if there is no entry")
+	completeFixed(cmd, "output", report.Formats()...)
+	completeFixed(cmd, "color", "auto", "always", "never")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return runReport(cmd.Context(), f, selection, args, env)
 	}
