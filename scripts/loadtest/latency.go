@@ -12,17 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// follow reads the journal at path as it grows, over rotations, until it has seen count messages or limit is over, and
-// returns how old each was, by the time of sending that it carries, when its line could be read. It looks for new lines
-// every 100 µs, so that the ages are too high by as much.
-func follow(path string, count int, limit time.Duration) ([]time.Duration, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
+// follow reads the journal at path, opened as f, as it grows, over rotations, until it has seen count messages or limit
+// is over, and returns how old each was, by the time of sending that it carries, when its line could be read. It looks
+// for new lines every 100 µs, so that the ages are too high by as much. It closes f.
+func follow(f *os.File, path string, count int, limit time.Duration) (ages []time.Duration, err error) {
 	defer func() { f.Close() }()
 	r, end := bufio.NewReader(f), time.Now().Add(limit)
-	var ages []time.Duration
 	var part []byte
 	rotated := false
 	for len(ages) < count && time.Now().Before(end) {

@@ -30,7 +30,7 @@ var parts = []struct {
 	{"latency", latency},
 	{"sources", sources},
 	{"rotation", rotation},
-	{"write", write},
+	{"write", writers},
 }
 
 // rate is the part that measures the cost of a datagram, and the loss, at one rate. All rates share a table, which is
@@ -154,8 +154,13 @@ func latency(ctx context.Context, b *bench) error {
 	}
 	var ages []time.Duration
 	c := hbjournal(b.program, fmt.Sprintf("JOURNAL_MAX_SIZE=%d", l.count*lineSize/10))
-	r, err := b.run(ctx, c, l, func(p *process) (err error) {
-		ages, err = follow(filepath.Join(p.dir, "messages.journal"), l.count, time.Minute)
+	r, err := b.run(ctx, c, l, func(p *process) error {
+		path := filepath.Join(p.dir, "messages.journal")
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		ages, err = follow(f, path, l.count, time.Minute)
 		return err
 	})
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 // benchLine is a line of `go test -bench Lines ./sink/rotate`: the writer and its nanoseconds.
 var benchLine = regexp.MustCompile(`(?m)^BenchmarkLines/(\w+)(?:-\d+)?\s+\d+\s+([0-9.]+) ns/op`)
 
-// write holds the benchmarks of sink/rotate, which scripts/bench has run, against their goals.
-func write(_ context.Context, b *bench) error {
+// writers holds the benchmarks of sink/rotate, which scripts/bench has run, against their goals.
+func writers(_ context.Context, b *bench) error {
 	if b.rotate == "" {
 		return nil
 	}
