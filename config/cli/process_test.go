@@ -31,13 +31,18 @@ type launch struct {
 	log     string // file that its log goes to; "": stderr
 	environ []string
 	args    []string
+	program string               // "": this test binary
+	attr    *syscall.SysProcAttr // nil: as this process
 }
 
 // start runs hbjournal and waits until it listens.
 func start(l launch) (*process, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
+	if l.program == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		l.program = self
 	}
 	stderr, err := os.OpenFile(l.stderr, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
@@ -49,7 +54,9 @@ func start(l launch) (*process, error) {
 	}
 	before := size(l.log)
 	p := &process{done: make(chan struct{})}
-	p.cmd = &exec.Cmd{Path: self, Args: append([]string{"hbjournal"}, l.args...), Dir: l.dir, Env: l.environ, Stderr: stderr}
+	p.cmd = &exec.Cmd{
+		Path: l.program, Args: append([]string{"hbjournal"}, l.args...), Dir: l.dir, Env: l.environ, Stderr: stderr, SysProcAttr: l.attr,
+	}
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}

@@ -117,6 +117,7 @@ func serveInProcess(t *testing.T, environ ...string) *served {
 	return s
 }
 
+// get asks one of the status paths.
 func (s *served) get(t *testing.T, path string) (code int, body []byte) {
 	t.Helper()
 	resp, err := http.Get("http://" + s.http + path)
