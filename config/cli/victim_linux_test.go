@@ -127,8 +127,9 @@ func (v *victim) ledgerOK(t *testing.T) ledgerFigures {
 
 // load sends numbered messages.
 type load struct {
-	conn net.Conn
-	sent []time.Time // by number
+	conn     net.Conn
+	perMilli int         // messages a millisecond
+	sent     []time.Time // by number
 }
 
 func loadFor(t *testing.T, addr string) *load {
@@ -138,15 +139,15 @@ func loadFor(t *testing.T, addr string) *load {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return &load{conn: conn}
+	return &load{conn: conn, perMilli: 10}
 }
 
-// send sends n messages, a few thousand a second. That nobody listens for a moment is no error.
+// send sends n messages. That nobody listens for a moment is no error.
 func (l *load) send(n int) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for i := range n {
-		if i%10 == 9 {
+		if i%l.perMilli == 0 {
 			<-tick.C
 		}
 		l.sent = append(l.sent, time.Now())
