@@ -18,8 +18,9 @@ import (
 // ErrTooLarge is wrapped by the reasons of messages that are, or inflate to, more than MaxMessageBytes.
 var ErrTooLarge = errors.New("larger than max_message_size")
 
-// keptScratch is the largest scratch buffer that is kept for the next datagram.
-const keptScratch = 64 << 10
+// keptScratch is the largest scratch buffer that is kept for the next datagram: what a storm of the largest datagrams and
+// of default MaxMessageBytes needs, since it would otherwise be a storm of garbage too. There are a few for each socket.
+const keptScratch = 2 << 20
 
 // Decoder turns datagrams into messages: JSON objects without white space between their tokens. It is for one
 // goroutine, and takes time and memory in proportion to the datagram, or to MaxMessageBytes if that is compressed.

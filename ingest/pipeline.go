@@ -116,7 +116,7 @@ func (p *pipeline) flush() {
 		p.ledger.Accepted += uint64(p.entries)
 	}
 	p.lines, p.entries = p.lines[:0], 0
-	if cap(p.lines) > 2*flushBytes {
+	if cap(p.lines) > keptScratch {
 		p.lines = nil
 	}
 }

@@ -60,19 +60,20 @@ func (q *queue) lastLocked(n int, note bool) *chunk {
 			return last
 		}
 	}
-	c := q.emptyLocked()
+	c := q.emptyLocked(n)
 	c.note = note
 	q.chunks = append(q.chunks, c)
 	return c
 }
 
-func (q *queue) emptyLocked() *chunk {
-	if n := len(q.free); n > 0 {
-		c := q.free[n-1]
-		q.free = q.free[:n-1]
+// emptyLocked returns an empty chunk with room for n bytes and more.
+func (q *queue) emptyLocked(n int) *chunk {
+	if last := len(q.free) - 1; last >= 0 && n <= chunkBytes {
+		c := q.free[last]
+		q.free = q.free[:last]
 		return c
 	}
-	return &chunk{lines: make([]byte, 0, chunkBytes)}
+	return &chunk{lines: make([]byte, 0, max(n, chunkBytes))}
 }
 
 // take removes the oldest chunk; nil: there is none. Its bytes count as queued until they are settled.

@@ -21,7 +21,7 @@ func abuses(t *testing.T) [][]byte {
 	all := [][]byte{
 		{},
 		{0},
-		[]byte("{"), []byte("\x1f\x8b"), []byte("\x78\x9c"), []byte(`{"n":1e400}`), []byte("{\"a\":\"\n\"}"),
+		[]byte("{"), []byte("\x1f\x8b"), []byte("\x78\x9c"), []byte(`{"a":1e400}`), []byte("{\"a\":\"\n\"}"),
 		bytes.Repeat([]byte("["), 60_000), []byte(strings.Repeat(`{"a":`, 10_000)), bytes.Repeat([]byte("{}"), 30_000),
 		bomb(t, []byte(`{"a":"`), 50<<20), bomb(t, nil, 50<<20), bomb(t, bytes.Repeat([]byte("["), 1<<20), 0),
 		bytes.Repeat([]byte{0xff}, 65_507), bytes.Repeat([]byte{1}, 65_507), bytes.Repeat([]byte(`"`), 65_507),
@@ -52,7 +52,7 @@ func bomb(t *testing.T, head []byte, zeros int) []byte {
 
 func TestStormOfAbuseHidesNoGoodMessage(t *testing.T) {
 	v := startVictim(t, filepath.Join(t.TempDir(), "journal"),
-		"JOURNAL_MAX_SIZE=10MB", "JOURNAL_MAX_BACKUPS=0", "JOURNAL_FSYNC=never", "LISTEN_BUFFER=16MiB")
+		"JOURNAL_MAX_SIZE=10MB", "JOURNAL_MAX_BACKUPS=0", "JOURNAL_FSYNC=never", "LISTEN_BUFFER=16MiB", "JOURNAL_BUFFER_SIZE=8MiB")
 	storm, err := net.Dial("udp", v.udp)
 	if err != nil {
 		t.Fatal(err)
@@ -61,6 +61,8 @@ func TestStormOfAbuseHidesNoGoodMessage(t *testing.T) {
 	l, bad := loadFor(t, v.udp), 0
 	datagrams := abuses(t)
 	end := time.After(5 * time.Second)
+	tick := time.NewTicker(40 * time.Millisecond) // As much as a busy machine takes without the kernel dropping most of it.
+	defer tick.Stop()
 	for storming := true; storming; {
 		select {
 		case <-end:
@@ -73,7 +75,8 @@ func TestStormOfAbuseHidesNoGoodMessage(t *testing.T) {
 			}
 		}
 		l.send(10)
-		if bad%1000 == 0 {
+		<-tick.C
+		if bad%500 == 0 {
 			if ready, why := v.ready(t); !ready {
 				t.Errorf("not ready in the storm: %s", why)
 			}
@@ -84,7 +87,8 @@ func TestStormOfAbuseHidesNoGoodMessage(t *testing.T) {
 		return ledger.Received+ledger.Kernel == uint64(bad+len(l.sent))
 	})
 	kernel := v.ledgerOK(t).Kernel
-	if peak := peakMemory(t, v.cmd.Process.Pid); peak > 64<<20 && !raceDetector {
+	peak := peakMemory(t, v.cmd.Process.Pid)
+	if peak > 64<<20 && !raceDetector {
 		t.Errorf("memory: got a peak of %d MiB, want 64 at most", peak>>20)
 	}
 	v.terminate(t)
@@ -93,7 +97,7 @@ func TestStormOfAbuseHidesNoGoodMessage(t *testing.T) {
 	if missing := len(l.sent) - len(w.numbers); missing < 0 || uint64(missing) > kernel {
 		t.Errorf("good messages: got %d in the journal of %d sent, with %d lost in the kernel", len(w.numbers), len(l.sent), kernel)
 	}
-	t.Logf("%d bad and %d good datagrams, %d lost in the kernel", bad, len(l.sent), kernel)
+	t.Logf("%d bad and %d good datagrams, %d lost in the kernel, peak memory %d MiB", bad, len(l.sent), kernel, peak>>20)
 }
 
 // peakMemory is the most resident memory that a process has had.

@@ -26,7 +26,7 @@ func TestKillAtAnyInstantLeavesWholeLinesAndLosesNothingOld(t *testing.T) {
 	v := startVictim(t, dir, "JOURNAL_MAX_SIZE=1500", "JOURNAL_MAX_BACKUPS=0", "JOURNAL_FSYNC=never")
 	v.launch.environ = append(v.launch.environ, "LISTEN_ADDR="+v.udp) // The same port in each life.
 	l := loadFor(t, v.udp)
-	l.perMilli = 2 // That is 250 rotations a second.
+	l.perMilli = 1 // That is a hundred rotations a second; with many more, lines wait for them.
 	stop, sending := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(sending)
