@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -187,4 +188,66 @@ func TestBufferIsBoundedInBytes(t *testing.T) {
 		t.Errorf("queued bytes: got %d, want just below %d", got, 1<<20)
 	}
 	unblock()
+}
+
+// TestClockThatJumpsStallsNothing moves the wall clock while messages, losses and rotations go on.
+func TestClockThatJumpsStallsNothing(t *testing.T) {
+	var offset atomic.Int64
+	now := func() time.Time { return time.Now().Round(0).Add(time.Duration(offset.Load())) }
+	j := open(t, Options{MaxBytes: 1000, MaxBackups: 3, Now: now, Fsync: 50 * time.Millisecond})
+	const day = 24 * time.Hour
+	total := uint64(0)
+	for i, jump := range []time.Duration{0, -time.Hour, 365 * day, -365 * day, -10 * 365 * day, 10 * 365 * day} {
+		offset.Add(int64(jump))
+		for n := range 30 {
+			logMessage(t, j, fmt.Sprintf(`{"jump":%d,"n":%d}`, i, n))
+		}
+		total += 30
+		eventually(t, fmt.Sprintf("jump %d: all is written", i), func() bool { return j.Stats().Entries == total })
+		j.NoteLoss("kernel", 1, now(), now())
+		eventually(t, fmt.Sprintf("jump %d: the loss is noted", i), func() bool { return j.Stats().Notes >= uint64(i)+1 })
+		eventually(t, fmt.Sprintf("jump %d: old backups are removed", i), func() bool { return j.Stats().Backups <= 3 })
+	}
+	closeJournal(t, j)
+	got := messages(t, j.opts.Dir)
+	if last := got[len(got)-1]; !strings.Contains(last, `"event":"gap"`) || !slices.Contains(got, `{"jump":5,"n":29}`) {
+		t.Errorf("messages: got %q at the end, want the newest to be kept", got)
+	}
+	if slices.Contains(got, `{"jump":0,"n":0}`) {
+		t.Error("messages: the oldest is still there")
+	}
+}
+
+func TestLocalTimeAcrossBothDaylightSavingEdges(t *testing.T) {
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skip("no time zone database:", err)
+	}
+	for edge, start := range map[string]time.Time{
+		"spring": time.Date(2026, 3, 29, 0, 30, 0, 0, time.UTC),
+		"autumn": time.Date(2026, 10, 25, 0, 10, 0, 0, time.UTC),
+	} {
+		t.Run(edge, func(t *testing.T) {
+			var minutes atomic.Int64
+			now := func() time.Time { return start.Add(time.Duration(minutes.Load()) * time.Minute) }
+			j := open(t, Options{Location: zone, Now: now})
+			var want []string
+			for i := range 12 {
+				minutes.Store(int64(i) * 10)
+				message := fmt.Sprintf(`{"n":%d}`, i)
+				if err := j.LogMessage([]byte(message), host, now()); err != nil {
+					t.Fatal(err)
+				}
+				want = append(want, message)
+				eventually(t, "it is written", func() bool { return j.Stats().Entries == uint64(i)+1 })
+				if err := j.Rotate(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			closeJournal(t, j)
+			if got := messages(t, j.opts.Dir); !slices.Equal(got, want) {
+				t.Errorf("messages in the order of the names: got %q, want %q", got, want)
+			}
+		})
+	}
 }
