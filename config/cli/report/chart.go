@@ -99,7 +99,7 @@ func rateOptions(all []series, size canvas) charts.LineChartOption {
 	})
 	const pointsPerPixel = 0.75
 	font := charts.NewFontStyleWithSize(size.font * pointsPerPixel)
-	opt.Padding = charts.NewBox(0, int(size.font), 4, 6)
+	opt.Padding = charts.NewBox(6, int(size.font), 4, 6)
 	opt.StackSeries, opt.FillOpacity = charts.Ptr(true), 220
 	opt.LineStrokeWidth, opt.Symbol.Shape = 1, charts.SymbolNone
 	opt.Legend.Show = charts.Ptr(false)

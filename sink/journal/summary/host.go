@@ -63,8 +63,6 @@ func (h *host) keepBoots(at ...int64) {
 	}
 }
 
-func (h *host) used() bool { return h.tally.used() }
-
 // reset forgets everything but keeps the memory.
 func (h *host) reset() {
 	h.times.reset()

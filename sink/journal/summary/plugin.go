@@ -71,8 +71,6 @@ func (f *field) add(value float64) {
 	f.min, f.max = min(f.min, value), max(f.max, value)
 }
 
-func (p *plugin) used() bool { return p.tally.used() }
-
 // reset forgets all values but keeps the fields.
 func (p *plugin) reset() {
 	p.tally.reset()

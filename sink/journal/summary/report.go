@@ -137,8 +137,8 @@ func (s *Summary) buckets() int {
 // rows turns the rows of t into those of a report, sorted by order; name says how a key reads.
 func rows[R, T any](t *table[R], name func(string) string, make func(Row, *R) T, order func(a, b T) int) []T {
 	out := []T{}
-	for key, r := range t.rows {
-		out = append(out, make(Row{Name: name(key)}, r))
+	for _, n := range t.inUse {
+		out = append(out, make(Row{Name: name(n.name)}, &n.row))
 	}
 	slices.SortFunc(out, order)
 	if t.other != nil {

@@ -45,8 +45,6 @@ type kind struct {
 	times timeline
 }
 
-func (k *kind) used() bool { return k.tally.used() }
-
 func (k *kind) merge(later *kind) {
 	k.tally.merge(&later.tally)
 	k.times.merge(&later.times)
@@ -150,10 +148,10 @@ func (s *Summary) Merge(later *Summary) {
 	s.total.merge(&later.total)
 	s.unnamed.merge(&later.unnamed)
 	s.notes.merge(&later.notes)
-	s.ids.merge(&later.ids, (*kind).used, (*kind).merge)
-	s.hosts.merge(&later.hosts, (*host).used, (*host).merge)
-	s.sources.merge(&later.sources, (*Tally).used, (*Tally).merge)
-	s.plugins.merge(&later.plugins, (*plugin).used, func(to, from *plugin) { to.merge(from, &s.fieldBudget) })
+	s.ids.merge(&later.ids, (*kind).merge)
+	s.hosts.merge(&later.hosts, (*host).merge)
+	s.sources.merge(&later.sources, (*Tally).merge)
+	s.plugins.merge(&later.plugins, func(to, from *plugin) { to.merge(from, &s.fieldBudget) })
 }
 
 // Reset empties the Summary, and keeps its memory for the next stretch of the same journal.
