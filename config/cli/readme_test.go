@@ -4,6 +4,7 @@ package cli
 
 import (
 	"fmt"
+	"go/ast"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -218,4 +219,25 @@ func runShell(t *testing.T, dir, script string) string {
 		t.Fatalf("%s: %v\n%s", script, err, &stderr)
 	}
 	return string(out)
+}
+
+// TestReadmeNamesTestsThatExist keeps the table of faults in step with the tests.
+func TestReadmeNamesTestsThatExist(t *testing.T) {
+	known := map[string]bool{}
+	for _, file := range goFiles(t) {
+		for _, d := range file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok {
+				known[f.Name.Name] = true
+			}
+		}
+	}
+	names := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z]+)`").FindAllStringSubmatch(section(t, "Faults"), -1)
+	if len(names) < 20 {
+		t.Fatalf("got %d tests named in README.md, want one for each fault", len(names))
+	}
+	for _, name := range names {
+		if !known[name[1]] {
+			t.Errorf("README.md names %s, which is no test", name[1])
+		}
+	}
 }
