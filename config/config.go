@@ -21,23 +21,32 @@ import (
 
 // Config holds every setting. The fields that are plain strings and numbers have been checked by Load.
 type Config struct {
-	JournalEnabled    bool   `yaml:"journal_enabled" env:"JOURNAL_ENABLED" example:"false" help:"write the journal; false: receive and count, write nothing"`
-	JournalDir        string `yaml:"journal_dir" env:"JOURNAL_DIR" example:"./journal" help:"directory of the journal and its backups, made if missing"`
-	JournalFile       string `yaml:"journal_file" env:"JOURNAL_FILE" example:"hosts.journal" help:"name of the live file; backups add .YYYYMMDD-HHMMSS"`
-	JournalMaxSize    Size   `yaml:"journal_max_size" env:"JOURNAL_MAX_SIZE" example:"500MB" help:"the live file rotates before it would pass this; 0: no limit"`
-	JournalMaxBackups int    `yaml:"journal_max_backups" env:"JOURNAL_MAX_BACKUPS" example:"20" help:"backups kept, the oldest go first; 0: keep all"`
-	JournalFsync      Fsync  `yaml:"journal_fsync" env:"JOURNAL_FSYNC" example:"always" help:"how often lines are forced to the disk: never, always (each batch), or a duration"`
-	JournalBufferSize Size   `yaml:"journal_buffer_size" env:"JOURNAL_BUFFER_SIZE" example:"128MiB" help:"memory for lines that wait for the disk; what no longer fits is counted as dropped"`
-	JournalInvalid    string `yaml:"journal_invalid" env:"JOURNAL_INVALID" example:"drop" help:"datagrams that are no JSON: keep them wrapped, or drop and count them"`
-	JournalLocalTime  bool   `yaml:"journal_local_time" env:"JOURNAL_LOCAL_TIME" example:"true" help:"datetime and backup names in the zone of TZ, not in UTC"`
-	JournalFileMode   Mode   `yaml:"journal_file_mode" env:"JOURNAL_FILE_MODE" example:"0600" help:"permissions of journal files, whatever the umask"`
-	JournalDirMode    Mode   `yaml:"journal_dir_mode" env:"JOURNAL_DIR_MODE" example:"0700" help:"permissions of a journal directory that is made"`
+	JournalEnabled      bool     `yaml:"journal_enabled" env:"JOURNAL_ENABLED" example:"false" help:"write the journal; false: receive and count, write nothing"`
+	JournalDir          string   `yaml:"journal_dir" env:"JOURNAL_DIR" example:"./journal" help:"directory of the journal and its backups, made if missing"`
+	JournalFile         string   `yaml:"journal_file" env:"JOURNAL_FILE" example:"hosts.journal" help:"name of the live file; backups add .YYYYMMDD-HHMMSS"`
+	JournalMaxSize      Size     `yaml:"journal_max_size" env:"JOURNAL_MAX_SIZE" example:"500MB" help:"the live file rotates before it would pass this; 0: no limit"`
+	JournalMaxBackups   int      `yaml:"journal_max_backups" env:"JOURNAL_MAX_BACKUPS" example:"20" help:"backups kept, the oldest go first; 0: keep all"`
+	JournalMaxAge       Duration `yaml:"journal_max_age" env:"JOURNAL_MAX_AGE" example:"30d" help:"backups older than this go; 0: any age"`
+	JournalMaxTotalSize Size     `yaml:"journal_max_total_size" env:"JOURNAL_MAX_TOTAL_SIZE" example:"5GB" help:"live file and backups together, as they are on the disk, the oldest backups go first; 0: no limit"`
+	JournalMinFree      Size     `yaml:"journal_min_free" env:"JOURNAL_MIN_FREE" example:"1GB" help:"left free on the disk, if need be by removing the oldest backups; 0: nothing"`
+	JournalRotateEvery  Period   `yaml:"journal_rotate_every" env:"JOURNAL_ROTATE_EVERY" example:"day" help:"rotates by the clock too: hour, day, week, a duration, or off; an empty file stays"`
+	JournalCompress     string   `yaml:"journal_compress" env:"JOURNAL_COMPRESS" example:"gzip" help:"backups are compressed in the background: gzip, zstd or none"`
+	JournalFsync        Fsync    `yaml:"journal_fsync" env:"JOURNAL_FSYNC" example:"always" help:"how often lines are forced to the disk: never, always (each batch), or a duration"`
+	JournalBufferSize   Size     `yaml:"journal_buffer_size" env:"JOURNAL_BUFFER_SIZE" example:"128MiB" help:"memory for lines that wait for the disk; what no longer fits is counted as dropped"`
+	JournalInvalid      string   `yaml:"journal_invalid" env:"JOURNAL_INVALID" example:"drop" help:"datagrams that are no JSON: keep them wrapped, or drop and count them"`
+	JournalLocalTime    bool     `yaml:"journal_local_time" env:"JOURNAL_LOCAL_TIME" example:"true" help:"datetime and backup names in the zone of TZ, not in UTC"`
+	JournalFileMode     Mode     `yaml:"journal_file_mode" env:"JOURNAL_FILE_MODE" example:"0600" help:"permissions of journal files, whatever the umask"`
+	JournalDirMode      Mode     `yaml:"journal_dir_mode" env:"JOURNAL_DIR_MODE" example:"0700" help:"permissions of a journal directory that is made"`
 
 	ListenAddr     []string `yaml:"listen_addr" env:"LISTEN_ADDR" example:"127.0.0.1:50003,[::1]:50003" help:"UDP addresses to receive on, a list; no host: every address, IPv4 and IPv6"`
 	ListenBuffer   Size     `yaml:"listen_buffer" env:"LISTEN_BUFFER" example:"16MiB" help:"socket receive buffer; what the kernel granted is logged"`
 	MaxMessageSize Size     `yaml:"max_message_size" env:"MAX_MESSAGE_SIZE" example:"4MiB" help:"longest message after inflating; longer ones are kept as they came"`
 	AllowFrom      []string `yaml:"allow_from" env:"ALLOW_FROM" example:"10.0.0.0/8,192.168.1.100" help:"sources whose datagrams are taken, addresses or networks, a list; empty: all"`
 	RateLimit      int      `yaml:"rate_limit" env:"RATE_LIMIT" example:"1000" help:"datagrams a second taken from one source address, the rest is counted and dropped; 0: no limit"`
+
+	FilterInclude []string `yaml:"filter_include" env:"FILTER_INCLUDE" example:"ID=PLG,source_ip=10.0.0.0/8" help:"only messages that match one of these rules, field=glob or source_ip=network, are journaled; empty: all"`
+	FilterExclude []string `yaml:"filter_exclude" env:"FILTER_EXCLUDE" example:"ID=HTB,plugin=cpu_*" help:"but none that match one of these; ID=HTB leaves heartbeats out"`
+	DedupWindow   Duration `yaml:"dedup_window" env:"DEDUP_WINDOW" example:"1s" help:"copies of a message from the same address within this time count once, so keep it below the interval of heartbeats, which repeat by design; 0: off"`
 
 	HTTPAddr string `yaml:"http_addr" env:"HTTP_ADDR" example:"127.0.0.1:9504" help:"address of /healthz, /readyz, /stats and /metrics; empty or off: none"`
 
@@ -58,6 +67,7 @@ func Default() Config {
 		JournalFile:       "messages.journal",
 		JournalMaxSize:    100 * MiB,
 		JournalMaxBackups: 10,
+		JournalCompress:   "none",
 		JournalFsync:      Fsync(time.Second),
 		JournalBufferSize: 64 * MiB,
 		JournalInvalid:    "keep",
@@ -145,10 +155,10 @@ func (k Key) IsBool() bool { return k.fieldType().Kind() == reflect.Bool }
 // IsList reports whether the setting is a list.
 func (k Key) IsList() bool { return k.fieldType().Kind() == reflect.Slice }
 
-// Kind is one word for what the setting takes: size, duration, mode, fsync, switch, number, list or text.
+// Kind is one word for what the setting takes: size, duration, period, mode, fsync, switch, number, list or text.
 func (k Key) Kind() string {
 	switch t := k.fieldType(); t {
-	case reflect.TypeFor[Size](), reflect.TypeFor[Duration](), reflect.TypeFor[Mode](), reflect.TypeFor[Fsync]():
+	case reflect.TypeFor[Size](), reflect.TypeFor[Duration](), reflect.TypeFor[Period](), reflect.TypeFor[Mode](), reflect.TypeFor[Fsync]():
 		return strings.ToLower(t.Name())
 	}
 	switch k.fieldType().Kind() {

@@ -24,6 +24,9 @@ type Sources struct {
 
 	// Strict makes a key of the file that we do not know a fault instead of a warning.
 	Strict bool
+
+	// Check returns what is wrong with the values of settings that other packages read, by key. nil: nothing is.
+	Check func(Config) map[string]error
 }
 
 // SearchPath returns the files that are read when none is named: ./.hb.yaml, ~/.hb.yaml and /etc/hb.yaml.
@@ -56,6 +59,7 @@ func Load(src Sources) (Loaded, error) {
 	l.loadEnviron()
 	l.loadFlags()
 	l.faults = append(l.faults, l.validate()...)
+	l.checkOthers()
 	if len(l.faults) > 0 {
 		return l.Loaded, l.faults.sorted()
 	}
@@ -67,6 +71,20 @@ type loader struct {
 	Loaded
 	src    Sources
 	faults Faults
+}
+
+// checkOthers has the caller check what this package cannot.
+func (l *loader) checkOthers() {
+	if l.src.Check == nil {
+		return
+	}
+	for name, err := range l.src.Check(l.Config) {
+		k, _ := keyNamed(name)
+		if err != nil {
+			problem := strings.ReplaceAll(err.Error(), "\n", "; ")
+			l.faults = append(l.faults, k.fault(given{k.Text(l.Config), l.Origins[name]}, problem))
+		}
+	}
 }
 
 func (l *loader) loadEnviron() {

@@ -14,12 +14,16 @@ import (
 func others(t *testing.T, k Key) [3]string {
 	t.Helper()
 	words := map[string][3]string{
-		"journal_invalid": {"drop", "keep", "drop"},
-		"log_level":       {"debug", "warn", "error"},
-		"log_format":      {"json", "console", "json"},
-		"allow_from":      {"10.0.0.0/8", "127.0.0.1,::1", "192.168.1.0/24"},
-		"http_addr":       {"127.0.0.1:1", ":2", "off"},
-		"listen_addr":     {"127.0.0.1:1", "127.0.0.1:2,[::1]:2", ":3"},
+		"journal_invalid":        {"drop", "keep", "drop"},
+		"log_level":              {"debug", "warn", "error"},
+		"log_format":             {"json", "console", "json"},
+		"journal_compress":       {"gzip", "zstd", "none"},
+		"journal_max_total_size": {"1GiB", "2GiB", "3GiB"},
+		"filter_include":         {"ID=HTB", "a=1,b=2", "c=*"},
+		"filter_exclude":         {"ID=HTB", "a=1,b=2", "c=*"},
+		"allow_from":             {"10.0.0.0/8", "127.0.0.1,::1", "192.168.1.0/24"},
+		"http_addr":              {"127.0.0.1:1", ":2", "off"},
+		"listen_addr":            {"127.0.0.1:1", "127.0.0.1:2,[::1]:2", ":3"},
 	}
 	if w, ok := words[k.Name]; ok {
 		return w
@@ -27,7 +31,7 @@ func others(t *testing.T, k Key) [3]string {
 	switch k.fieldType() {
 	case reflect.TypeFor[Size]():
 		return [3]string{"5MiB", "6MiB", "7MiB"}
-	case reflect.TypeFor[Duration](), reflect.TypeFor[Fsync]():
+	case reflect.TypeFor[Duration](), reflect.TypeFor[Period](), reflect.TypeFor[Fsync]():
 		return [3]string{"5s", "6s", "7s"}
 	case reflect.TypeFor[Mode]():
 		return [3]string{"0700", "0711", "0755"}

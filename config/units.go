@@ -88,11 +88,20 @@ func (s Size) String() string {
 // MarshalText prints what String does.
 func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Duration is a time.Duration, as text the way Go writes it: 500ms, 10s, 1h30m.
+// Duration is a time.Duration, as text the way Go writes it: 500ms, 10s, 1h30m. Whole days of 24 hours are 30d.
 type Duration time.Duration
+
+const hoursOfDay = 24 * time.Hour
 
 // UnmarshalText reads a duration with its unit.
 func (d *Duration) UnmarshalText(text []byte) error {
+	if days, ok := strings.CutSuffix(string(text), "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		if err == nil {
+			*d = Duration(time.Duration(n) * hoursOfDay)
+			return nil
+		}
+	}
 	v, err := time.ParseDuration(string(text))
 	if err != nil {
 		return errors.New("is no duration with a unit")
@@ -101,8 +110,11 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String prints the duration without the zeros that time.Duration ends in: 1m, not 1m0s.
+// String prints the duration without the zeros that time.Duration ends in, 1m and not 1m0s, and days from two on.
 func (d Duration) String() string {
+	if days := time.Duration(d) / hoursOfDay; days > 1 && time.Duration(d)%hoursOfDay == 0 {
+		return fmt.Sprintf("%dd", int64(days))
+	}
 	s := time.Duration(d).String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
@@ -115,6 +127,48 @@ func (d Duration) String() string {
 
 // MarshalText prints what String does.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// Period is how often something is done by the wall clock: hour, day, week, or another duration; 0 is off.
+type Period time.Duration
+
+// UnmarshalText reads off, hour, day, week, or a duration.
+func (p *Period) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "off", "0":
+		*p = 0
+	case "hour":
+		*p = Period(time.Hour)
+	case "day":
+		*p = Period(hoursOfDay)
+	case "week":
+		*p = Period(7 * hoursOfDay)
+	default:
+		var d Duration
+		if err := d.UnmarshalText(text); err != nil || d < Duration(time.Second) {
+			return errors.New("is neither off, hour, day, week, nor a duration from 1s up")
+		}
+		*p = Period(d)
+	}
+	return nil
+}
+
+// String prints off, hour, day, week, or the duration.
+func (p Period) String() string {
+	switch time.Duration(p) {
+	case 0:
+		return "off"
+	case time.Hour:
+		return "hour"
+	case hoursOfDay:
+		return "day"
+	case 7 * hoursOfDay:
+		return "week"
+	}
+	return Duration(p).String()
+}
+
+// MarshalText prints what String does.
+func (p Period) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
 // Mode is the permission bits of a file, as text in octal: 0640.
 type Mode fs.FileMode
@@ -190,7 +244,9 @@ func allowed(t reflect.Type) string {
 	case reflect.TypeFor[Size]():
 		return "a number of bytes, or one with a unit such as MB or MiB"
 	case reflect.TypeFor[Duration]():
-		return "a duration with its unit, ms, s, m or h"
+		return "a duration with its unit, ms, s, m, h or d"
+	case reflect.TypeFor[Period]():
+		return "off, hour, day, week, or a duration with its unit"
 	case reflect.TypeFor[Fsync]():
 		return "never, always, or a duration with its unit"
 	case reflect.TypeFor[Mode]():

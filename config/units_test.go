@@ -40,7 +40,7 @@ func TestBadTextIsRefused(t *testing.T) {
 		}
 	}
 	f(new(Size), "", "MB", "1.5", "10XB", "1e3MB", "0x10", "9999999999TB", "99999999999999999999", "NaNMB", "1 000", "1_000")
-	f(new(Duration), "", "5", "1 day", "1d")
+	f(new(Duration), "", "5", "1 day", "1.5d", "-1d")
 	f(new(Mode), "", "rw", "0649", "-1", "0x1f")
 	f(new(Fsync), "", "0s", "-1s", "Never", "1")
 }
@@ -62,6 +62,14 @@ func TestDurationModeAndFsyncPrintWhatTheyRead(t *testing.T) {
 	f(new(Duration), "60s", "1m")
 	f(new(Duration), "1h30m", "1h30m")
 	f(new(Duration), "24h", "24h")
+	f(new(Duration), "1d", "24h")
+	f(new(Duration), "30d", "30d")
+	f(new(Duration), "720h", "30d")
+	f(new(Period), "off", "off")
+	f(new(Period), "60m", "hour")
+	f(new(Period), "day", "day")
+	f(new(Period), "7d", "week")
+	f(new(Period), "6h", "6h")
 	f(new(Duration), "10m5s", "10m5s")
 	f(new(Mode), "640", "0640")
 	f(new(Mode), "0o750", "0750")

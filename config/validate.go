@@ -17,6 +17,8 @@ func (l *loader) validate() Faults {
 		"give a file name without a directory that does not start with a dot")
 	check.that("journal_max_size", c.JournalMaxSize >= 0, "give 0 (no limit) or more")
 	check.that("journal_max_backups", c.JournalMaxBackups >= 0, "give 0 (keep all) or more")
+	check.limits()
+	check.oneOf("journal_compress", c.JournalCompress, "none", "gzip", "zstd")
 	check.that("journal_buffer_size", c.JournalBufferSize >= MiB, "give 1MiB or more")
 	check.oneOf("journal_invalid", c.JournalInvalid, "keep", "drop")
 	check.that("journal_file_mode", isMode(c.JournalFileMode, 0o600),
@@ -29,6 +31,7 @@ func (l *loader) validate() Faults {
 	check.between("max_message_size", c.MaxMessageSize, KiB, 64*MiB)
 	check.that("allow_from", !slices.ContainsFunc(c.AllowFrom, isNoNetwork), "give addresses or networks, a list with commas")
 	check.that("rate_limit", c.RateLimit >= 0 && c.RateLimit <= 1e9, "give 0 (no limit) to 1000000000 a second")
+	check.that("dedup_window", c.DedupWindow >= 0, "give 0 (off) or a duration")
 	check.that("http_addr", c.HTTPAddr == "" || c.HTTPAddr == "off" || !isNoAddress(c.HTTPAddr), "give host:port, or off")
 	check.oneOf("log_level", c.LogLevel, "debug", "info", "warn", "error")
 	check.oneOf("log_format", c.LogFormat, "auto", "json", "console")
@@ -36,6 +39,21 @@ func (l *loader) validate() Faults {
 	check.that("log_max_backups", c.LogMaxBackups >= 0, "give 0 (keep all) or more")
 	check.that("shutdown_timeout", c.ShutdownTimeout > 0, "give a duration above 0")
 	return check.faults
+}
+
+// limits checks those on backups, which must leave room for what a rotation makes.
+func (c *checker) limits() {
+	cfg := c.l.Config
+	c.that("journal_max_age", cfg.JournalMaxAge >= 0, "give 0 (any age) or more")
+	c.that("journal_min_free", cfg.JournalMinFree >= 0, "give 0 (nothing) or more")
+	total, file := cfg.JournalMaxTotalSize, cfg.JournalMaxSize
+	c.that("journal_max_total_size", total >= 0, "give 0 (no limit) or more")
+	c.that("journal_max_total_size", total <= 0 || file <= 0 || total >= file,
+		fmt.Sprintf("is less than the one file that journal_max_size=%v allows, so no backup could be kept; give more", file))
+	c.that("journal_max_total_size", total <= 0 || file != 0 || cfg.JournalRotateEvery != 0,
+		"cannot be kept by one file without a limit: journal_max_size=0 and journal_rotate_every=off; set one of them")
+	c.that("journal_max_age", cfg.JournalMaxAge <= 0 || file != 0 || cfg.JournalRotateEvery != 0,
+		"is the age of backups, and there are none: journal_max_size=0 and journal_rotate_every=off; set one of them")
 }
 
 // checker gathers the faults of one configuration. A value that could not even be read has its fault already, and is

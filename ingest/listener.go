@@ -30,6 +30,11 @@ type Options struct {
 	AllowFrom []netip.Prefix // sources whose datagrams are taken; empty: all
 	RateLimit int            // datagrams a second that are taken from one source address; 0: no limit
 
+	Include []Rule // messages that match one of these are journaled; empty: all
+	Exclude []Rule // but none that matches one of these
+
+	DedupWindow time.Duration // within it, copies of a message from the same address are not journaled; 0: they are
+
 	DrainTimeout time.Duration // for reading what waits in the sockets when Serve is told to stop; 0: 5 s
 
 	Now func() time.Time // nil: time.Now
@@ -40,9 +45,9 @@ func (o Options) withDefaults() (Options, error) {
 	if len(o.Addrs) == 0 {
 		return o, errors.New("listen: no address given")
 	}
-	if o.BufferBytes < 0 || o.MaxMessageBytes < 0 || o.RateLimit < 0 || o.DrainTimeout < 0 {
-		return o, fmt.Errorf("listen: BufferBytes %d, MaxMessageBytes %d, RateLimit %d and DrainTimeout %v must not be negative",
-			o.BufferBytes, o.MaxMessageBytes, o.RateLimit, o.DrainTimeout)
+	if o.BufferBytes < 0 || o.MaxMessageBytes < 0 || o.RateLimit < 0 || o.DedupWindow < 0 || o.DrainTimeout < 0 {
+		return o, fmt.Errorf("listen: BufferBytes %d, MaxMessageBytes %d, RateLimit %d, DedupWindow %v and DrainTimeout %v must not be negative",
+			o.BufferBytes, o.MaxMessageBytes, o.RateLimit, o.DedupWindow, o.DrainTimeout)
 	}
 	if o.BufferBytes == 0 {
 		o.BufferBytes = 4 << 20
@@ -121,6 +126,7 @@ func (l *Listener) Ledger(look func()) Ledger {
 	var sum Ledger
 	for _, r := range l.readers {
 		sum.add(r.pipeline.ledger)
+		sum.FilteredBy = added(sum.FilteredBy, r.pipeline.filter.counts())
 	}
 	if look != nil {
 		look()

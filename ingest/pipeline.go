@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"errors"
+	"math"
 	"net/netip"
 	"sync"
 	"time"
@@ -11,13 +12,15 @@ import (
 	"hbjournal/sink/journal"
 )
 
-// Appender is where lines go. Neither method may wait for the disk.
+// Appender is where lines go. None of its methods may wait for the disk.
 type Appender interface {
 	// Append takes lines that are whole and hold this many entries, and does not keep them. All or none are taken; an
 	// error says why none was.
 	Append(lines []byte, entries int) error
 	// NoteLoss tells of datagrams that were lost before they could be received.
 	NoteLoss(reason string, lost uint64, first, last time.Time)
+	// Note takes a message of the journal's own, and does not keep it. It is not one of the entries of Append.
+	Note(message []byte) error
 }
 
 // ErrDisabled is what Discard says of all lines.
@@ -32,6 +35,9 @@ func (Discard) Append([]byte, int) error { return ErrDisabled }
 // NoteLoss does nothing.
 func (Discard) NoteLoss(string, uint64, time.Time, time.Time) {}
 
+// Note does nothing.
+func (Discard) Note([]byte) error { return nil }
+
 // flushBytes is how many bytes of lines a pipeline gathers before it hands them over within a batch of datagrams.
 const flushBytes = 128 << 10
 
@@ -42,7 +48,10 @@ type pipeline struct {
 	dropInvalid bool
 	debug       bool // log each datagram
 	log         zerolog.Logger
-	guard       *guard // nil: nothing is refused
+	guard       *guard  // nil: nothing is refused
+	filter      *filter // nil: every message is wanted
+	dedup       *dedup  // nil: copies are wanted too
+	scratch     []byte  // of notes
 	decoder     Decoder
 	encoder     *journal.Encoder
 
@@ -57,6 +66,8 @@ func newPipeline(o Options) *pipeline {
 		dropInvalid: o.DropInvalid,
 		debug:       o.Log.Debug().Enabled(), //nolint:zerologlint // Nothing is to be logged here.
 		log:         o.Log,
+		filter:      newFilter(o.Include, o.Exclude),
+		dedup:       newDedup(o.DedupWindow),
 		decoder:     Decoder{MaxMessageBytes: o.MaxMessageBytes},
 		encoder:     journal.NewEncoder(o.Location),
 		ledger:      Ledger{Limited: map[string]uint64{}, Dropped: map[string]uint64{"queue": 0}},
@@ -72,7 +83,7 @@ func (p *pipeline) end() {
 	p.mu.Unlock()
 }
 
-// process takes one datagram of the batch: guard, decode, line.
+// process takes one datagram of the batch: guard, decode, filter, dedup, line.
 func (p *pipeline) process(datagram []byte, from netip.AddrPort, at time.Time) {
 	p.ledger.Received++
 	p.ledger.ReceivedBytes += uint64(len(datagram))
@@ -85,6 +96,14 @@ func (p *pipeline) process(datagram []byte, from netip.AddrPort, at time.Time) {
 		p.ledger.Invalid++
 		return
 	}
+	if p.filter != nil && p.filter.drops(message.JSON, from.Addr()) {
+		p.ledger.Filtered++
+		return
+	}
+	if p.dedup != nil && p.isCopy(message.JSON, from.Addr(), at.UnixMilli()) {
+		p.ledger.Duplicate++
+		return
+	}
 	p.count(message)
 	if p.debug {
 		p.log.Debug().Stringer("from", from).Int("bytes", len(datagram)).RawJSON("message", message.JSON).Msg("received journal message")
@@ -95,6 +114,42 @@ func (p *pipeline) process(datagram []byte, from netip.AddrPort, at time.Time) {
 		p.flush()
 	}
 }
+
+// isCopy reports whether the message came before within its window.
+func (p *pipeline) isCopy(message []byte, from netip.Addr, millis int64) bool {
+	p.closeWindows(millis)
+	if p.dedup.full() {
+		p.dedup.forget() // Its note had no room in the journal.
+	}
+	return p.dedup.seen(message, from, millis)
+}
+
+// closeWindows closes the windows that are over, with a note in the journal for each that had copies. If the journal
+// has no room for a note now, its window stays open until it has.
+func (p *pipeline) closeWindows(millis int64) {
+	for b := p.dedup.over(millis); b != nil; b = p.dedup.over(millis) {
+		if b.copies > 0 {
+			p.scratch = b.appendNote(p.scratch[:0])
+			if p.to.Note(p.scratch) != nil {
+				return
+			}
+		}
+		p.dedup.forget()
+	}
+}
+
+// look does what is due once a second.
+func (p *pipeline) look(millis int64) {
+	if p.dedup == nil {
+		return
+	}
+	p.begin()
+	defer p.end()
+	p.closeWindows(millis)
+}
+
+// finish does what would be due later.
+func (p *pipeline) finish() { p.look(math.MaxInt64) }
 
 func (p *pipeline) count(m Message) {
 	if m.Invalid != nil {

@@ -18,6 +18,7 @@ type recorder struct {
 	entries int
 	room    int // entries that still fit; negative: no limit
 	losses  []string
+	notes   []string
 }
 
 func (r *recorder) Append(lines []byte, entries int) error {
@@ -41,6 +42,16 @@ func (r *recorder) NoteLoss(reason string, lost uint64, _, _ time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.losses = append(r.losses, fmt.Sprintf("%s %d", reason, lost))
+}
+
+func (r *recorder) Note(message []byte) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.room == 0 {
+		return errors.New("full")
+	}
+	r.notes = append(r.notes, string(message))
+	return nil
 }
 
 func (r *recorder) text() string {

@@ -34,6 +34,7 @@ func (r *reader) run(ctx context.Context, to Appender) {
 	}
 	r.drain()
 	r.look(r.opts.Now())
+	r.pipeline.finish()
 }
 
 // interruptedBy has the socket's wait interrupted when ctx is done. The function it returns waits for that to be over,
@@ -84,6 +85,7 @@ func (r *reader) batch(n int, err error) {
 func (r *reader) look(now time.Time) {
 	r.lookForDrops(now)
 	r.pipeline.guard.report(now)
+	r.pipeline.look(now.UnixMilli())
 }
 
 // note logs when receiving begins to fail and when it ends.

@@ -130,6 +130,18 @@ func (j *Journal) NoteLoss(reason string, lost uint64, first, last time.Time) {
 	j.noteLossesLocked()
 }
 
+// Note journals a message of the journal's own, which must be a compact JSON object, as from Options.Source. It is not
+// counted as an entry. It returns ErrFull, having done nothing, if there is no room.
+func (j *Journal) Note(message []byte) error {
+	j.queue.mu.Lock()
+	defer j.queue.mu.Unlock()
+	j.scratch = j.encoder.AppendLine(j.scratch[:0], j.opts.Now(), j.opts.Source, message)
+	if !j.queue.putLocked(j.scratch, 1, true) {
+		return ErrFull
+	}
+	return nil
+}
+
 func (j *Journal) noteLosses() {
 	j.queue.mu.Lock()
 	defer j.queue.mu.Unlock()

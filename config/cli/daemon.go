@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -193,6 +194,9 @@ func ingestOptions(cfg config.Config, log zerolog.Logger) ingest.Options {
 		Location:        location(cfg),
 		AllowFrom:       networks(cfg.AllowFrom),
 		RateLimit:       cfg.RateLimit,
+		Include:         rules(cfg.FilterInclude),
+		Exclude:         rules(cfg.FilterExclude),
+		DedupWindow:     time.Duration(cfg.DedupWindow),
 		DrainTimeout:    time.Duration(cfg.ShutdownTimeout) / 4,
 		Log:             log,
 	}
@@ -211,10 +215,17 @@ func networks(texts []string) []netip.Prefix {
 
 func sinkOptions(cfg config.Config, source netip.AddrPort, log zerolog.Logger) sink.Options {
 	return sink.Options{
-		Dir:          cfg.JournalDir,
-		File:         cfg.JournalFile,
-		MaxBytes:     int64(cfg.JournalMaxSize),
-		MaxBackups:   cfg.JournalMaxBackups,
+		Dir:      cfg.JournalDir,
+		File:     cfg.JournalFile,
+		MaxBytes: int64(cfg.JournalMaxSize),
+		Every:    time.Duration(cfg.JournalRotateEvery),
+		Compress: strings.TrimPrefix(cfg.JournalCompress, "none"),
+
+		MaxBackups:    cfg.JournalMaxBackups,
+		MaxAge:        time.Duration(cfg.JournalMaxAge),
+		MaxTotalBytes: int64(cfg.JournalMaxTotalSize),
+		MinFreeBytes:  int64(cfg.JournalMinFree),
+
 		FileMode:     fs.FileMode(cfg.JournalFileMode),
 		DirMode:      fs.FileMode(cfg.JournalDirMode),
 		Location:     location(cfg),
@@ -224,6 +235,12 @@ func sinkOptions(cfg config.Config, source netip.AddrPort, log zerolog.Logger) s
 		Source:       source,
 		Log:          log,
 	}
+}
+
+// rules are those of filters that have been checked already.
+func rules(texts []string) []ingest.Rule {
+	rules, _ := ingest.ParseRules(texts)
+	return rules
 }
 
 func fsync(f config.Fsync) time.Duration {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"hbjournal/config"
+	"hbjournal/ingest"
 )
 
 // settings are the flags of a command that reads the configuration: --config, --strict, and one for each key.
@@ -47,6 +48,7 @@ func (s *settings) load(env Env) (config.Loaded, error) {
 		File:    s.file,
 		Search:  config.SearchPath(environ),
 		Strict:  s.strict,
+		Check:   checkRules,
 	})
 	if err == nil {
 		return loaded, nil
@@ -56,6 +58,13 @@ func (s *settings) load(env Env) (config.Loaded, error) {
 		hint = "check the path, or name no file to go without"
 	}
 	return loaded, &usageError{err, hint}
+}
+
+// checkRules returns what is wrong with the rules of filters.
+func checkRules(cfg config.Config) map[string]error {
+	_, include := ingest.ParseRules(cfg.FilterInclude)
+	_, exclude := ingest.ParseRules(cfg.FilterExclude)
+	return map[string]error{"filter_include": include, "filter_exclude": exclude}
 }
 
 // settingFlag keeps the text of one flag, which config.Load reads and checks together with the other sources.

@@ -11,7 +11,8 @@ import (
 
 // Lookup finds the values of some fields of a message, all in one pass over it. It may be used by several goroutines.
 type Lookup struct {
-	paths [][]fieldName
+	first []fieldName   // of each path
+	rest  [][]fieldName // of each path
 }
 
 // fieldName is one step of a path: the name of a member, or the index of an element.
@@ -24,7 +25,9 @@ type fieldName struct {
 func NewLookup(paths ...string) *Lookup {
 	l := new(Lookup)
 	for _, p := range paths {
-		l.paths = append(l.paths, fieldNames(splitPath(p)))
+		names := fieldNames(splitPath(p))
+		l.first = append(l.first, names[0])
+		l.rest = append(l.rest, names[1:])
 	}
 	return l
 }
@@ -45,28 +48,12 @@ func (l *Lookup) Values(message []byte, values [][]byte) {
 	if len(message) == 0 || message[0] != '{' {
 		return
 	}
-	escapes := bytes.IndexByte(message, '\\') >= 0
-	for rest := message[1:]; len(rest) > 1 && rest[0] == '"'; rest = cutComma(rest) {
-		var name, value []byte
-		name, value, rest = cutMember(rest)
-		for i := range l.paths {
-			if l.paths[i][0].is(name, escapes) {
-				values[i] = value
-			}
+	setMembers(message, l.first, values)
+	for i, names := range l.rest {
+		if len(names) > 0 {
+			values[i] = valueAt(names, values[i])
 		}
 	}
-	for i, p := range l.paths {
-		values[i] = valueAt(p[1:], values[i])
-	}
-}
-
-// is reports whether quoted, a JSON string, is the name. Escapes says whether there may be any in it.
-func (n *fieldName) is(quoted []byte, escapes bool) bool {
-	return len(quoted) == len(n.quoted) && quoted[1] == n.quoted[1] && string(quoted) == n.quoted || escapes && n.isEscaped(quoted)
-}
-
-func (n *fieldName) isEscaped(quoted []byte) bool {
-	return bytes.IndexByte(quoted, '\\') >= 0 && gjson.ParseBytes(quoted).String() == n.text
 }
 
 // valueAt returns the value that names lead to in value; nil: there is none.
@@ -76,7 +63,9 @@ func valueAt(names []fieldName, value []byte) []byte {
 		case len(value) == 0:
 			return nil
 		case value[0] == '{':
-			value = member(value, &names[i])
+			var found [1][]byte
+			setMembers(value, names[i:i+1], found[:])
+			value = found[0]
 		case value[0] == '[':
 			value = element(value, names[i].text)
 		default:
@@ -86,17 +75,39 @@ func valueAt(names []fieldName, value []byte) []byte {
 	return value
 }
 
-// member returns the value of the last member of this name.
-func member(object []byte, wanted *fieldName) (found []byte) {
+// setMembers sets values to those of the members of object with these names.
+func setMembers(object []byte, names []fieldName, values [][]byte) {
 	escapes := bytes.IndexByte(object, '\\') >= 0
-	for rest := object[1:]; len(rest) > 1 && rest[0] == '"'; rest = cutComma(rest) {
-		var name, value []byte
-		name, value, rest = cutMember(rest)
-		if wanted.is(name, escapes) {
-			found = value
+	for i := 1; i < len(object) && object[i] == '"'; i++ {
+		start := i
+		i += stringLen(object[i:])
+		name := object[start:i]
+		i = min(i+1, len(object)) // A colon.
+		start = i
+		i += valueLen(object[i:])
+		value := object[start:i]
+		for n := range names {
+			if quoted := names[n].quoted; len(name) == len(quoted) && name[1] == quoted[1] && string(name) == quoted {
+				values[n] = value
+			}
+		}
+		if escapes {
+			setEscaped(name, value, names, values)
 		}
 	}
-	return found
+}
+
+// setEscaped sets the value of a member whose name, a JSON string, is one of names once its escapes are resolved.
+func setEscaped(name, value []byte, names []fieldName, values [][]byte) {
+	if bytes.IndexByte(name, '\\') < 0 {
+		return
+	}
+	text := gjson.ParseBytes(name).String()
+	for n := range names {
+		if names[n].text == text {
+			values[n] = value
+		}
+	}
 }
 
 // element returns the value whose place in the array is key, from 0.
@@ -114,24 +125,6 @@ func element(array []byte, key string) []byte {
 			return nil
 		}
 		rest = rest[1:]
-	}
-	return nil
-}
-
-// cutMember cuts the name and the value off that b begins with.
-func cutMember(b []byte) (name, value, rest []byte) {
-	size := stringLen(b)
-	name, rest = b[:size], b[size:]
-	if len(rest) > 0 { // A colon.
-		rest = rest[1:]
-	}
-	size = valueLen(rest)
-	return name, rest[:size], rest[size:]
-}
-
-func cutComma(b []byte) []byte {
-	if len(b) > 0 && b[0] == ',' {
-		return b[1:]
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func (f *File) stocks(backups []Backup) ([]stock, error) {
 	var stocks []stock
 	var errs []error
 	for _, b := range backups {
-		info, err := os.Lstat(filepath.Join(f.opts.Dir, b.Name))
+		bytes, err := f.bytesOf(b)
 		if err != nil {
 			errs = append(errs, ignoreMissing(err))
 			continue
@@ -83,9 +83,21 @@ func (f *File) stocks(backups []Backup) ([]stock, error) {
 		}
 		s := &stocks[len(stocks)-1]
 		s.names = append(s.names, b.Name)
-		s.bytes += info.Size()
+		s.bytes += bytes
 	}
 	return stocks, errors.Join(errs...)
+}
+
+// bytesOf is the size of a backup's file; 0 if no limit asks for it, since there may be very many.
+func (f *File) bytesOf(b Backup) (int64, error) {
+	if f.opts.MaxTotalBytes == 0 && f.opts.MinFreeBytes == 0 {
+		return 0, nil
+	}
+	info, err := os.Lstat(filepath.Join(f.opts.Dir, b.Name))
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }
 
 // instant is the moment that a stamp stands for. In the hour that a zone's clock repeats it is one of two.
@@ -152,7 +164,7 @@ func (f *File) remove(b stock, limit string) error {
 			return fmt.Errorf("remove old backup: %w", err)
 		}
 	}
-	f.opts.Log.Info().Str("backup", b.names[0]).Int64("bytes", b.bytes).Str("limit", limit).
+	f.opts.Log.Info().Str("backup", b.names[0]).Str("limit", limit).
 		Stringer("allowed", f.opts.allowed(limit)).Msg("journal clean-up removed the oldest backup")
 	return nil
 }

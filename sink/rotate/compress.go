@@ -23,6 +23,7 @@ type packing struct {
 	err   error      // why the last pass failed; nil: it did not
 	again time.Time  // no pass before this, after one that failed
 	pause time.Duration
+	tidy  bool // nothing is left half done of a time when backups were compressed
 }
 
 // Compress compresses the plain backups, oldest first, and returns when all are or when stop is closed. Each is written
@@ -36,10 +37,14 @@ func (f *File) Compress(stop <-chan struct{}) {
 	if now.Before(f.packing.again) && f.packing.again.Sub(now) <= lastCompressPause {
 		return
 	}
+	if f.opts.Compression == "" && f.packing.tidy {
+		return
+	}
 	err := f.compressAll(stop)
 	if errors.Is(err, errStopped) {
 		return
 	}
+	f.packing.tidy = err == nil
 	f.noteCompression(err)
 }
 

@@ -60,6 +60,11 @@ func plain() []metric {
 		counter("write_errors_total", "Writes to the journal file that failed and were tried again.",
 			func(s Snapshot) uint64 { return s.WriteErrors }),
 		counter("backups_removed_total", "Backups removed by clean-up.", func(s Snapshot) uint64 { return s.Removed }),
+		counter("backups_compressed_total", "Backups compressed.", func(s Snapshot) uint64 { return s.Compressed }),
+		counter("backups_compressed_from_bytes_total", "Bytes of backups before they were compressed.",
+			func(s Snapshot) uint64 { return s.CompressedFrom }),
+		counter("backups_compressed_to_bytes_total", "Bytes of backups after they were compressed.",
+			func(s Snapshot) uint64 { return s.CompressedTo }),
 		counter("external_changes_total", "Times the journal file was replaced, removed or changed in size by someone else.",
 			func(s Snapshot) uint64 { return s.ExternalChanges }),
 		gauge("queue_entries", "Messages that wait for the disk.", func(s Snapshot) int64 { return int64(s.Queued) }),
@@ -98,7 +103,10 @@ func families() []family {
 }
 
 func dropped(s Snapshot) map[string]float64 {
-	all := map[string]float64{"kernel": float64(s.Ledger.Kernel), "invalid": float64(s.Ledger.Invalid)}
+	all := map[string]float64{
+		"kernel": float64(s.Ledger.Kernel), "invalid": float64(s.Ledger.Invalid),
+		"filter": float64(s.Ledger.Filtered), "duplicate": float64(s.Ledger.Duplicate),
+	}
 	for reason, n := range s.Ledger.Dropped {
 		all[reason] = float64(n)
 	}
@@ -107,7 +115,7 @@ func dropped(s Snapshot) map[string]float64 {
 }
 
 func rotations(s Snapshot) map[string]float64 {
-	all := map[string]float64{"size": 0, "request": 0}
+	all := map[string]float64{"size": 0, "request": 0, "time": 0}
 	for reason, n := range s.Rotations {
 		all[reason] = float64(n)
 	}
@@ -115,12 +123,12 @@ func rotations(s Snapshot) map[string]float64 {
 }
 
 func degraded(s Snapshot) map[string]float64 {
-	all := map[string]float64{"write": 0, "path": 0, "fsync": 0, "rotation": 0, "clean_up": 0}
+	all := map[string]float64{"write": 0, "path": 0, "fsync": 0, "rotation": 0, "clean_up": 0, "compression": 0}
 	faults := maps.Clone(s.Degraded)
 	if faults == nil {
 		faults = make(map[string]string)
 	}
-	faults["rotation"], faults["clean_up"] = s.RotationError, s.CleanUpError
+	faults["rotation"], faults["clean_up"], faults["compression"] = s.RotationError, s.CleanUpError, s.CompressError
 	for cause, why := range faults {
 		if why != "" {
 			all[cause] = 1

@@ -30,7 +30,7 @@ type Snapshot struct {
 
 // Ledger says what became of every datagram that was received. It adds up at every moment:
 //
-//	Received = Journaled + Queued + Invalid + Limited + the sum of Dropped
+//	Received = Journaled + Queued + Invalid + Filtered + Duplicate + the sums of Limited and Dropped
 //
 // Kernel stands beside it: those datagrams were lost before they could be received.
 type Ledger struct {
@@ -38,9 +38,13 @@ type Ledger struct {
 	Journaled uint64            `json:"journaled"` // written to the file
 	Queued    uint64            `json:"queued"`    // on their way to it
 	Invalid   uint64            `json:"invalid"`   // not JSON objects, and journal_invalid is drop
+	Filtered  uint64            `json:"filtered"`  // not wanted by filter_include and filter_exclude
+	Duplicate uint64            `json:"duplicate"` // copies within dedup_window
 	Limited   map[string]uint64 `json:"limited"`   // refused by rate_limit ("rate") or allow_from ("source")
 	Dropped   map[string]uint64 `json:"dropped"`   // by reason: "queue", "shutdown", "disabled"
 	Kernel    uint64            `json:"kernel"`
+
+	FilteredBy map[string]uint64 `json:"filtered_by"` // Filtered, by the rule of filter_exclude, or "not included"
 
 	ReceivedBytes uint64 `json:"received_bytes"`
 	Wrapped       uint64 `json:"wrapped"`  // not JSON objects, and kept
@@ -57,6 +61,10 @@ func Account(in ingest.Ledger, out sink.Stats) Ledger {
 		Limited:   map[string]uint64{"rate": 0, "source": 0},
 		Dropped:   map[string]uint64{"queue": 0, "shutdown": out.Dropped["shutdown"], "disabled": 0},
 		Kernel:    in.Kernel,
+		Filtered:  in.Filtered,
+		Duplicate: in.Duplicate,
+
+		FilteredBy: in.FilteredBy,
 
 		ReceivedBytes: in.ReceivedBytes,
 		Wrapped:       in.Wrapped,
@@ -69,7 +77,7 @@ func Account(in ingest.Ledger, out sink.Stats) Ledger {
 
 // Missing is how many datagrams the ledger does not account for: always 0.
 func (l Ledger) Missing() int64 {
-	known := l.Journaled + l.Queued + l.Invalid + sum(l.Limited) + sum(l.Dropped)
+	known := l.Journaled + l.Queued + l.Invalid + l.Filtered + l.Duplicate + sum(l.Limited) + sum(l.Dropped)
 	return int64(l.Received - known)
 }
 
@@ -87,6 +95,8 @@ func (l Ledger) MarshalZerologObject(e *zerolog.Event) {
 		Uint64("journaled", l.Journaled).
 		Uint64("queued", l.Queued).
 		Uint64("invalid", l.Invalid).
+		Uint64("filtered", l.Filtered).
+		Uint64("duplicate", l.Duplicate).
 		Interface("limited", l.Limited).
 		Interface("dropped", l.Dropped).
 		Uint64("kernel", l.Kernel).
@@ -113,6 +123,9 @@ func (s Snapshot) warnings() string {
 	}
 	if s.CleanUpError != "" {
 		warnings = append(warnings, "warning: "+s.CleanUpError)
+	}
+	if s.CompressError != "" {
+		warnings = append(warnings, "warning: "+s.CompressError)
 	}
 	return strings.Join(warnings, "\n")
 }
