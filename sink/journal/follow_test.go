@@ -340,7 +340,10 @@ func TestFollowAcrossAHundredRotations(t *testing.T) {
 	defer tick.Stop()
 	sent := 0
 	for began := time.Now(); sent < rotations*linesEach; <-tick.C {
-		due := min(int(time.Since(began).Seconds()*50_000), rotations*linesEach)
+		if sent-len(f.numbers) > 15*linesEach {
+			continue // On a machine so busy that pruning would overtake the follower, it is waited for.
+		}
+		due := min(int(time.Since(began).Seconds()*50_000), sent+linesEach, rotations*linesEach)
 		if _, err := file.Write(entryLines(sent, due)); err != nil {
 			t.Fatal(err)
 		}
