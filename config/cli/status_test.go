@@ -249,3 +249,24 @@ func TestRefusedSourcesAreInTheLedger(t *testing.T) {
 		})
 	}
 }
+
+func TestFilteredAndDuplicateMessagesAreInTheLedger(t *testing.T) {
+	s := serveInProcess(t, "FILTER_EXCLUDE=ID=HTB", "DEDUP_WINDOW=100ms")
+	for _, message := range []string{`{"ID":"HTB"}`, `{"ID":"PLG"}`} {
+		run(t, nil, "send", "--to", s.udp, "--count", "20", message).want(t, exitDone)
+	}
+	eventually(t, "all are accounted for", func() bool {
+		l := s.stats(t).Ledger
+		if l.Missing() != 0 {
+			t.Fatalf("ledger: %d are missing in %+v", l.Missing(), l)
+		}
+		return l.Received == 40 && l.Filtered == 20 && l.Journaled+l.Duplicate == 20 && l.Duplicate > 0
+	})
+	eventually(t, "the duplicates are noted", func() bool {
+		text, err := os.ReadFile(filepath.Join(s.dir, "messages.journal"))
+		return err == nil && strings.Contains(string(text), `"ID":"JRN","event":"duplicate"`)
+	})
+	if missing := s.stats(t).Ledger.Missing(); missing != 0 {
+		t.Errorf("ledger after the note: %d are missing", missing)
+	}
+}

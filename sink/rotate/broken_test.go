@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // brokenFile is a live file on a disk that fails in ways that cannot be had on demand.
@@ -178,7 +179,14 @@ func TestStatsDoNotWaitForAWriteThatHangs(t *testing.T) {
 		written <- err
 	}()
 	<-h.entered
-	check(t, "bytes", f.Stats().Bytes, 4)
+	seen := make(chan Stats, 1)
+	go func() { seen <- f.Stats() }()
+	select {
+	case s := <-seen:
+		check(t, "bytes", s.Bytes, 4)
+	case <-time.After(10 * time.Second):
+		t.Error("Stats waits for the write")
+	}
 	close(h.release)
 	if err := <-written; err != nil {
 		t.Error(err)
