@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"golang.org/x/term"
@@ -35,6 +36,23 @@ func (o *output) write(text []byte) error {
 }
 
 func (o *output) flush() error { return o.w.Flush() }
+
+// buffers keeps the memory of texts that were written for those to come. It may be used by several goroutines.
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) get() []byte {
+	if kept, ok := b.pool.Get().(*[]byte); ok {
+		return (*kept)[:0]
+	}
+	return nil
+}
+
+func (b *buffers) put(text []byte) {
+	const most = 4 << 20 // What one huge line took is let go.
+	if cap(text) > 0 && cap(text) <= most {
+		b.pool.Put(&text)
+	}
+}
 
 // untilInterrupted gives a command's context: it ends at the first interrupt, and a second one ends the process. A closed
 // pipe becomes an error of writing to it, and does not kill the process.

@@ -94,6 +94,7 @@ type query struct {
 	out       *output
 	faults    faults
 	matched   int
+	buffers   buffers
 }
 
 // errEnough ends a query that has printed all that was asked for.
@@ -179,10 +180,17 @@ func (q *query) run(ctx context.Context, bar *progress) error {
 // result is what one block comes to.
 type result struct {
 	text   []byte // to be printed
-	ends   []int  // of each entry's text in it; only kept where entries are counted off
+	ends   []int  // of each entry's text in it, if the results may have to be cut
 	count  int
 	faults []*journal.CorruptError
 	err    error
+}
+
+// mark notes where the text of an entry ends, if the results may have to be cut behind one.
+func (r *result) mark(cuts bool) {
+	if r.count++; cuts {
+		r.ends = append(r.ends, len(r.text))
+	}
 }
 
 // work makes the output of a block. It runs on several goroutines.
@@ -191,6 +199,7 @@ func (q *query) work(b *journal.Block) (r result) {
 		Filter:  q.selection.filter,
 		OnFault: func(f *journal.CorruptError) { r.faults = append(r.faults, f) },
 	}
+	r.text = q.buffers.get()
 	scanner.Reset(b)
 	for r.err == nil && scanner.Next() {
 		q.add(&r, scanner.Entry())
@@ -201,21 +210,19 @@ func (q *query) work(b *journal.Block) (r result) {
 // add adds what is to be printed for an entry.
 func (q *query) add(r *result, e *journal.Entry) {
 	if q.jq == nil {
-		r.count++
 		if !q.count {
 			r.text = q.render.entry(r.text, e)
-			r.ends = append(r.ends, len(r.text))
 		}
+		r.mark(q.last >= 0)
 		return
 	}
 	values, err := q.jq.run(e)
 	r.err = err
 	for _, v := range values {
-		r.count++
 		if !q.count && r.err == nil {
 			r.text, r.err = q.appendValue(r.text, e, v)
-			r.ends = append(r.ends, len(r.text))
 		}
+		r.mark(q.last >= 0)
 	}
 }
 
@@ -252,6 +259,7 @@ func (q *query) emit(r result) error {
 	if err := q.out.write(r.text); err != nil {
 		return err
 	}
+	q.buffers.put(r.text)
 	if enough && r.err == nil {
 		return errEnough
 	}
