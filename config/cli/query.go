@@ -293,7 +293,10 @@ func (q *query) runFollow(ctx context.Context) error {
 	var at journal.Cursor
 	if q.last >= 0 {
 		var err error
-		if at, err = q.runLast(ctx); err != nil {
+		if at, err = q.runLast(ctx); err == nil {
+			err = q.out.flush()
+		}
+		if err != nil {
 			return err
 		}
 	}

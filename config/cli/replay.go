@@ -65,17 +65,26 @@ func (f *replayFlags) check() error {
 	if f.to == "" {
 		faults = append(faults, errors.New("no --to: where shall the messages go?"))
 	}
-	var err error
-	f.factor, err = strconv.ParseFloat(strings.TrimSuffix(f.speed, "x"), 64)
-	if f.speed == "max" {
-		f.factor, err = math.Inf(1), nil
-	} else if err != nil || !(f.factor > 0 && f.factor <= 1e6) {
-		faults = append(faults, fmt.Errorf("--speed %q: give a number above 0, such as 1, 10 or 0.5, or max", f.speed))
+	if err := f.parseSpeed(); err != nil {
+		faults = append(faults, err)
 	}
 	if len(faults) == 0 {
 		return nil
 	}
 	return &usageError{errors.Join(faults...), "for example 'hbjournal replay --to 127.0.0.1:50004 --speed 10'"}
+}
+
+func (f *replayFlags) parseSpeed() error {
+	if f.speed == "max" {
+		f.factor = math.Inf(1)
+		return nil
+	}
+	factor, err := strconv.ParseFloat(strings.TrimSuffix(f.speed, "x"), 64)
+	if err != nil || !(factor > 0 && factor <= 1e6) {
+		return fmt.Errorf("--speed %q: give a number above 0, such as 1, 10 or 0.5, or max", f.speed)
+	}
+	f.factor = factor
+	return nil
 }
 
 // replayer is one run of the command.

@@ -125,7 +125,7 @@ func (c *checked) add(e *Entry) {
 }
 
 func stepBack(path string, from, to instant) *CorruptError {
-	if !from.ok || to.millis >= from.millis-maxStepBack.Milliseconds() {
+	if !from.ok || !to.ok || to.millis >= from.millis-maxStepBack.Milliseconds() {
 		return nil
 	}
 	back := time.Duration(from.millis-to.millis) * time.Millisecond
@@ -173,7 +173,7 @@ func (v *verifier) take(c *checked) error {
 	}
 	if c.last.ok {
 		v.last = c.last
-		v.result.Last = c.last.millis
+		v.result.Last = max(v.result.Last, c.last.millis)
 	}
 	if v.result.Entries == 0 && c.first.ok {
 		v.result.First = c.first.millis
