@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,7 +22,13 @@ import (
 	"hbjournal/sink/rotate"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("VICTIM_DIR"); dir != "" {
+		next, err := strconv.Atoi(os.Getenv("VICTIM_NEXT"))
+		log.Fatal(errors.Join(err, victim(dir, next)))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var (
 	host  = netip.MustParseAddrPort("192.168.1.100:50003")

@@ -25,20 +25,6 @@ func (f File) Live() bool { return f.Stamp.IsZero() }
 // stampLayout is the YYYYMMDD-HHMMSS of a backup's name.
 const stampLayout = "20060102-150405"
 
-// endingsOf matches what we and logrotate put after the stamp, in any order and number, since a logrotate stanza for
-// messages.journal.* catches its own files again: .1, .1.gz, .2.gz, -20260328, .zst, .1.gz.1.gz.
-var endingsOf = regexp.MustCompile(`^(\.[0-9]{1,4}|-[0-9]{8}(-?[0-9]+)?|\.gz|\.zst|\.age)*$`)
-
-// parseName takes the name of a backup of base apart, whether the journal or logrotate gave it.
-func parseName(base, name string) (stamp time.Time, ok bool) {
-	end := len(base) + 1 + len(stampLayout)
-	if len(name) < end || !endingsOf.MatchString(name[end:]) {
-		return time.Time{}, false
-	}
-	b, ok := rotate.ParseBackup(base, name[:end])
-	return b.Stamp, ok
-}
-
 // List returns the files of the journal base in dir that exist now: backups in the order of their stamps, then the live
 // file if there is one. A stamp can stand there several times: while a backup is being compressed, or after logrotate.
 // A backup that is the live file too, as it is for an instant of each rotation, is given as the live file only.
@@ -52,7 +38,7 @@ func List(dir, base string) ([]File, error) {
 		if e.Name() == base {
 			files = append(files, File{Path: filepath.Join(dir, base)})
 		}
-		if stamp, ok := parseName(base, e.Name()); ok && e.Type().IsRegular() {
+		if stamp, ok := rotate.StampOf(base, e.Name()); ok && e.Type().IsRegular() {
 			files = append(files, File{Path: filepath.Join(dir, e.Name()), Stamp: stamp})
 		}
 	}
@@ -124,7 +110,7 @@ func SortPaths(paths []string) ([]string, bool) {
 	}
 	for _, path := range paths {
 		name := filepath.Base(path)
-		stamp, backup := parseName(base, name)
+		stamp, backup := rotate.StampOf(base, name)
 		if filepath.Dir(path) != dir || !backup && name != base {
 			return paths, false
 		}

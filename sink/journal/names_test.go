@@ -4,12 +4,14 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"hbjournal/sink/rotate"
 )
 
 func TestBackupNamesOfTheJournalAndOfLogrotate(t *testing.T) {
 	f := func(name string, want bool) {
 		t.Helper()
-		if _, got := parseName(base, name); got != want {
+		if _, got := rotate.StampOf(base, name); got != want {
 			t.Errorf("%s: got %v, want %v", name, got, want)
 		}
 	}

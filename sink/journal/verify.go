@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/tidwall/gjson"
+
+	"hbjournal/sink/rotate"
 )
 
 // The faults that Verify finds beside ErrMalformed, and those of files that cannot be read.
@@ -199,7 +201,7 @@ func (v *verifier) checkName(c *checked) {
 	if m == nil || !c.first.ok {
 		return
 	}
-	stamp, ok := parseName(m[1], filepath.Base(c.path))
+	stamp, ok := rotate.StampOf(m[1], filepath.Base(c.path))
 	if ok && stamp.Add(24*time.Hour).Before(time.UnixMilli(c.first.millis)) {
 		v.fault(&CorruptError{Path: c.path, Line: c.first.line, Offset: c.first.offset, Err: ErrName})
 	}

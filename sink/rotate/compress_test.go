@@ -336,3 +336,14 @@ func BenchmarkCompress(b *testing.B) {
 		})
 	}
 }
+
+// TestStampOfARenamedBackupIsNotUsedAgain: otherwise the order of the names would not be that of the entries.
+func TestStampOfARenamedBackupIsNotUsedAgain(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, name+".20260328-130000.1.gz"), gzipped(t, "older\n"))
+	put(t, filepath.Join(dir, name+".99990101-000000.bak"), "not ours\n")
+	f := open(t, Options{Dir: dir, Now: at("2026-03-28 12:00:00").now})
+	write(t, f, "newer\n")
+	rotate(t, f)
+	checkNames(t, f, "", ".20260328-130000.1.gz", ".20260328-130001", ".99990101-000000.bak")
+}

@@ -3,6 +3,7 @@ package rotate
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +42,35 @@ func ParseBackup(base, name string) (Backup, bool) {
 		return Backup{}, false
 	}
 	return Backup{Name: name, Stamp: stamp, Ending: ending}, true
+}
+
+// renamings match what we and logrotate put after the stamp, in any order and number, since a logrotate stanza for
+// messages.journal.* catches its own files again: .1, .1.gz, .2.gz, -20260328, .zst, .1.gz.1.gz.
+var renamings = regexp.MustCompile(`^(\.[0-9]{1,4}|-[0-9]{8}(-?[0-9]+)?|\.gz|\.zst|\.age)*$`)
+
+// StampOf returns the stamp in the name of a backup of base, also when logrotate has renamed the backup, after which it
+// is not ours any more.
+func StampOf(base, name string) (time.Time, bool) {
+	end := len(base) + 1 + len(stampLayout)
+	if len(name) < end || !renamings.MatchString(name[end:]) {
+		return time.Time{}, false
+	}
+	b, ok := ParseBackup(base, name[:end])
+	return b.Stamp, ok
+}
+
+// newestStamp is the greatest stamp that the files in dir have, those that were renamed included.
+func newestStamp(dir, base string) (newest time.Time, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return newest, fmt.Errorf("list backups: %w", err)
+	}
+	for _, e := range entries {
+		if stamp, ok := StampOf(base, e.Name()); ok && stamp.After(newest) {
+			newest = stamp
+		}
+	}
+	return newest, nil
 }
 
 // List returns the backups of base in dir, oldest first by the time in their names. Of one stamp with several endings,

@@ -85,7 +85,10 @@ func (f *File) recover() error {
 	if err != nil {
 		return err
 	}
-	f.noteBackups(backups)
+	f.figures.change(func(s *Stats) { s.Backups = len(backups) })
+	if f.newest, err = newestStamp(f.opts.Dir, f.opts.Name); err != nil {
+		return err
+	}
 	if err := f.finishRotation(backups); err != nil {
 		return err
 	}
@@ -98,13 +101,6 @@ func (f *File) recover() error {
 	}
 	f.setSizeLocked(f.id.Size())
 	return nil
-}
-
-func (f *File) noteBackups(backups []Backup) {
-	f.figures.change(func(s *Stats) { s.Backups = len(backups) })
-	if n := len(backups); n > 0 && backups[n-1].Stamp.After(f.newest) {
-		f.newest = backups[n-1].Stamp
-	}
 }
 
 // finishRotation ends a rotation that was killed between its link and its rename: the live path and the newest backup
