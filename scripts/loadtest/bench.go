@@ -24,6 +24,7 @@ type bench struct {
 	rates  table
 	rss    int64 // hbjournal's peak at all rates, in bytes
 	goals  table
+	noisy  int   // runs that were disturbed each time they were tried
 	fault  error // what no load may ever lead to: doubled or foreign lines
 }
 
@@ -55,6 +56,14 @@ func (b *bench) printRates(w io.Writer) {
 	b.rates.print(w, "load", "program", "offered", "sent at", "lost", "CPU µs each", "peak RSS")
 	b.goal("peak RSS at every rate", "64 MiB", mebibytes(b.rss), b.rss <= 64<<20)
 	b.rates = nil
+}
+
+// printGoals prints the goals, and whether the machine was quiet enough for the figures to mean anything.
+func (b *bench) printGoals(w io.Writer) {
+	b.goals.print(w, "goal", "limit", "figure", "")
+	if b.noisy > 0 {
+		fmt.Fprintf(w, "%d runs were disturbed by other programs at every try: measure again on a quiet machine.\n", b.noisy)
+	}
 }
 
 // goal notes a figure beside its limit. The short form has no limits.
@@ -233,6 +242,7 @@ func (b *bench) undisturbed(ctx context.Context, c contender, l load) (r result,
 		}
 		fmt.Fprintf(os.Stderr, "bench: other programs had %.2f cores while %s was loaded; trying again\n", r.elsewhere, c.name)
 	}
+	b.noisy++
 	return r, nil
 }
 

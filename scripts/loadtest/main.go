@@ -85,6 +85,6 @@ func run(ctx context.Context, args []string) error {
 		}
 	}
 	b.printRates(os.Stdout)
-	b.goals.print(os.Stdout, "goal", "limit", "figure", "")
+	b.printGoals(os.Stdout)
 	return b.fault
 }
