@@ -32,6 +32,9 @@ type rawConn = syscall.RawConn
 
 // socket is a bound UDP socket that is read in batches. The runtime's poller knows nothing of it: a thread that waits
 // in poll for one socket wakes up for less.
+//
+// UDP_GRO would receive many datagrams as one where they were sent as one, but when the buffer is full the kernel then
+// counts all of them as one drop, and the ledger would not add up.
 type socket struct {
 	addr    netip.AddrPort
 	granted int // bytes of receive buffer
@@ -139,12 +142,12 @@ func (s *socket) wait() error {
 	return os.NewSyscallError("ppoll", err)
 }
 
-// receiveNow receives what waits in the socket, at most a batch.
+// receiveNow receives what waits in the socket, at most a batch. It never waits, so the runtime need not know of the call.
 func (s *socket) receiveNow() (int, error) {
 	for i := range s.headers {
 		s.headers[i].header.Namelen = unix.SizeofSockaddrInet6
 	}
-	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&s.headers)), batchSize,
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&s.headers)), batchSize,
 		unix.MSG_DONTWAIT, 0, 0)
 	s.last = 0
 	switch errno {
