@@ -132,7 +132,7 @@ func TestRefusedRotationGoesOnInTheOpenFileAndCatchesUp(t *testing.T) {
 			c.refuse(t, f)
 			for range 5 {
 				write(t, f, "line\n")
-				clock.at = clock.at.Add(10 * time.Millisecond)
+				clock.at = clock.at.Add(200 * time.Millisecond) // So that it is tried more than once.
 			}
 			check(t, "live", read(t, f.path), "one\n"+strings.Repeat("line\n", 5))
 			check(t, "lines about it", said("cannot be rotated"), 1)
