@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -106,6 +107,21 @@ func TestTakenNameIsSkipped(t *testing.T) {
 				t.Errorf("what had the name is gone: %v", err)
 			}
 		})
+	}
+}
+
+// TestRenamingOverwritesNothing is about what happens where links are refused and someone else takes the name meanwhile.
+func TestRenamingOverwritesNothing(t *testing.T) {
+	for how, rename := range map[string]func(from, to string) error{"in one step": renameNew, "checked": renameChecked} {
+		from, to := filepath.Join(t.TempDir(), "from"), filepath.Join(t.TempDir(), "to")
+		put(t, from, "ours\n")
+		put(t, to, "theirs\n")
+		checkIs(t, rename(from, to), fs.ErrExist)
+		check(t, how+": taken name", read(t, to), "theirs\n")
+		if err := rename(from, to+".free"); err != nil {
+			t.Errorf("%s: %v", how, err)
+		}
+		check(t, how+": free name", read(t, to+".free"), "ours\n")
 	}
 }
 
