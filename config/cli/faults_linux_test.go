@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -276,4 +277,51 @@ func copyOfMyself(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// TestBlockedLogHoldsUpNothing gives the daemon a standard error that nobody reads.
+func TestBlockedLogHoldsUpNothing(t *testing.T) {
+	v := startVictim(t, filepath.Join(t.TempDir(), "journal"), "JOURNAL_MAX_SIZE=2000", "JOURNAL_MAX_BACKUPS=0", "JOURNAL_FSYNC=never")
+	l := loadFor(t, v.udp)
+	v.terminate(t)
+	cmd := exec.Command(os.Args[0])
+	cmd.Args, cmd.Env = []string{"hbjournal"}, append(v.launch.environ, "LISTEN_ADDR="+v.udp, "HTTP_ADDR="+v.http)
+	cmd.Stderr = fullPipe(t)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait() //nolint:errcheck // It is killed.
+	defer cmd.Process.Kill()
+	eventually(t, "it listens", func() bool {
+		conn, err := net.Dial("tcp", v.http)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
+	l.send(2000) // That is 200 rotations, each with its line.
+	v.untilReceived(t, 2000)
+	v.untilWritten(t)
+	readJournal(t, v.dir).wantAll(t, 2000)
+}
+
+// fullPipe returns the end of a pipe that takes nothing more, since nobody reads the other one.
+func fullPipe(t *testing.T) *os.File {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		r.Close()
+		w.Close()
+	})
+	size, err := unix.FcntlInt(w.Fd(), unix.F_GETPIPE_SZ, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+	return w
 }

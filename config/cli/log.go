@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -28,7 +29,19 @@ func openLog(cfg config.Config, stderr io.Writer) (zerolog.Logger, io.Closer, er
 	if cfg.LogFormat == "console" || cfg.LogFormat == "auto" && isTerminal(out) {
 		out = zerolog.ConsoleWriter{Out: out, NoColor: !isTerminal(out), TimeFormat: time.DateTime}
 	}
-	return zerolog.New(out).Level(level).With().Timestamp().Logger(), closer, nil
+	queue := newLogQueue(out)
+	return zerolog.New(queue).Level(level).With().Timestamp().Logger(), closers{queue, closer}, nil
+}
+
+// closers closes all of them in order.
+type closers []io.Closer
+
+func (c closers) Close() error {
+	var errs []error
+	for _, closer := range c {
+		errs = append(errs, closer.Close())
+	}
+	return errors.Join(errs...)
 }
 
 func logOutput(cfg config.Config, stderr io.Writer) (io.Writer, io.Closer, error) {

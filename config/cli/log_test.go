@@ -41,8 +41,10 @@ func TestConsoleLogHasNoColourOffATerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closer.Close()
 	log.Error().Str("path", "x").Msg("rotate")
+	if err := closer.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if got := b.String(); !strings.Contains(got, "ERR rotate path=x\n") {
 		t.Errorf("got %q, want plain text that ends in %q", got, "ERR rotate path=x")
 	}

@@ -1,0 +1,63 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+)
+
+// gate is a writer that waits until it is opened.
+type gate struct {
+	opened chan struct{}
+	text   bytes.Buffer
+}
+
+func (g *gate) Write(p []byte) (int, error) {
+	<-g.opened
+	return g.text.Write(p)
+}
+
+func TestLogThatNobodyReadsHoldsUpNobodyAndSaysWhatItLost(t *testing.T) {
+	g := &gate{opened: make(chan struct{})}
+	q := newLogQueue(g)
+	line := strings.Repeat("x", 999) + "\n"
+	const lines = 5 * logQueueBytes / 1000
+	for range lines {
+		if n, err := io.WriteString(q, line); n != len(line) || err != nil {
+			t.Fatalf("Write: got %d, %v", n, err)
+		}
+	}
+	close(g.opened)
+	if err := q.Close(); err != nil {
+		t.Fatal(err)
+	}
+	kept := strings.Count(g.text.String(), line)
+	if kept < logQueueBytes/1000 || kept > 2*logQueueBytes/1000+1 {
+		t.Errorf("lines: got %d, want about %d", kept, logQueueBytes/1000)
+	}
+	if want := fmt.Sprintf(`"lost":%d,`, lines-kept); !strings.Contains(g.text.String(), want) {
+		t.Errorf("the log does not say %s at its end: %s", want, g.text.String()[kept*len(line):])
+	}
+}
+
+func TestLogQueueKeepsTheOrderAndRefusesAfterTheEnd(t *testing.T) {
+	var out bytes.Buffer
+	q := newLogQueue(&out)
+	var want strings.Builder
+	for i := range 1000 {
+		line := fmt.Sprintf("line %d\n", i)
+		want.WriteString(line)
+		_, _ = io.WriteString(q, line)
+	}
+	for range 2 {
+		if err := q.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _ = io.WriteString(q, "late\n")
+	if out.String() != want.String() {
+		t.Errorf("log: got %d bytes, want %d in order", out.Len(), want.Len())
+	}
+}
