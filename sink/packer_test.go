@@ -259,17 +259,22 @@ func TestClockRotatesAndPrunesWithoutTraffic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := open(t, Options{Dir: dir, Every: time.Hour, MaxAge: 36 * time.Hour, Fsync: FsyncNever})
 		defer closeJournal(t, j)
-		time.Sleep(30 * time.Minute)
+		pass(30 * time.Minute)
 		logMessage(t, j, `{"n":0}`)
-		time.Sleep(31 * time.Minute)
+		pass(31 * time.Minute)
 		check(t, "backups after the hour", backupsIn(t, dir), 1)
-		time.Sleep(30 * time.Hour)
+		pass(30 * time.Hour)
 		check(t, "backups after a quiet day", backupsIn(t, dir), 1)
 		check(t, "rotations", j.Stats().Rotations["time"], 1)
-		time.Sleep(6 * time.Hour)
+		pass(6 * time.Hour)
 		check(t, "backups when their age is over", backupsIn(t, dir), 0)
 		check(t, "removed", j.Stats().Removed, 1)
 	})
+}
+
+// pass lets time go by in a synctest bubble.
+func pass(d time.Duration) {
+	time.Sleep(d) //nolint:forbidigo // In fake time.
 }
 
 func backupsIn(t *testing.T, dir string) int {
