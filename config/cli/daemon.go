@@ -62,7 +62,8 @@ func runDaemon(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 			return errors.Join(journalHint(err, cfg), listener.Close(), d.closeStatus())
 		}
 		log.Info().Str("dir", cfg.JournalDir).Str("file", cfg.JournalFile).Int64("max_size", int64(cfg.JournalMaxSize)).
-			Int("max_backups", cfg.JournalMaxBackups).Msg("journal opened")
+			Int("max_backups", cfg.JournalMaxBackups).Stringer("rotate_every", cfg.JournalRotateEvery).
+			Str("compress", cfg.JournalCompress).Msg("journal opened")
 	} else {
 		log.Warn().Msg("journal is disabled: receiving and counting, writing nothing")
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/tidwall/gjson"
 )
 
@@ -24,7 +25,9 @@ type account struct {
 	foreign   int // lines that are not what was sent, or not valid
 	told      int // messages that the journal itself says are missing, in its gap entries
 	files     int
-	bytes     int64
+	packed    int   // of files: those that are compressed
+	bytes     int64 // of lines
+	disk      int64 // of files
 }
 
 // check reads the files of a run to which the messages 0 to sent-1 were sent.
@@ -45,11 +48,18 @@ func (a *account) addFile(name string, seen []bool) error {
 		return err
 	}
 	defer f.Close()
-	var source io.Reader = f
-	if strings.HasSuffix(name, ".gz") {
-		if source, err = gzip.NewReader(f); err != nil {
-			return err
-		}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	a.disk += info.Size()
+	source, err := unpacked(f)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	if source != io.ReadCloser(f) {
+		a.packed++
 	}
 	r := bufio.NewReaderSize(source, 1<<20)
 	for {
@@ -63,6 +73,21 @@ func (a *account) addFile(name string, seen []bool) error {
 		a.bytes += int64(len(line))
 		a.addLine(bytes.TrimSuffix(line, []byte("\n")), seen)
 	}
+}
+
+// unpacked is the text of f, which its name says whether it is compressed.
+func unpacked(f *os.File) (io.ReadCloser, error) {
+	switch {
+	case strings.HasSuffix(f.Name(), ".gz"):
+		return gzip.NewReader(f)
+	case strings.HasSuffix(f.Name(), ".zst"):
+		z, err := zstd.NewReader(f)
+		if err != nil {
+			return nil, err
+		}
+		return z.IOReadCloser(), nil
+	}
+	return f, nil
 }
 
 func (a *account) addLine(line []byte, seen []bool) {

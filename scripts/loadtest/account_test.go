@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // line is a journal line of message n, as hbjournal writes it.
@@ -29,7 +31,7 @@ func TestCheckAccountsForEveryNumber(t *testing.T) {
 	f := func(name, text string, sent int, want account) {
 		t.Helper()
 		got, err := check([]string{write(t, filepath.Join(t.TempDir(), "j"), text)}, sent)
-		want.files, want.bytes = 1, int64(len(text))
+		want.files, want.bytes, want.disk = 1, int64(len(text)), int64(len(text))
 		if err != nil || got != want {
 			t.Errorf("%s: got %+v, %v, want %+v", name, got, err, want)
 		}
@@ -56,13 +58,18 @@ func TestCheckReadsAllFilesCompressedOnesToo(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
+	z, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	files := []string{
 		write(t, filepath.Join(dir, "j.20260328-120000.gz"), packed.String()),
-		write(t, filepath.Join(dir, "j"), line(2)),
+		write(t, filepath.Join(dir, "j.20260328-130000.zst"), string(z.EncodeAll([]byte(line(2)), nil))),
+		write(t, filepath.Join(dir, "j"), line(3)),
 	}
-	got, err := check(files, 3)
-	if err != nil || got.journaled != 3 || got.doubled+got.foreign != 0 {
-		t.Errorf("got %+v, %v, want 3 messages and no others", got, err)
+	got, err := check(files, 4)
+	if err != nil || got.journaled != 4 || got.packed != 2 || got.doubled+got.foreign != 0 {
+		t.Errorf("got %+v, %v, want 4 messages and no others, in 2 compressed files and a plain one", got, err)
 	}
 }
 

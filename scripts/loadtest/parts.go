@@ -30,6 +30,7 @@ var parts = []struct {
 	{"latency", latency},
 	{"sources", sources},
 	{"rotation", rotation},
+	{"compression", compression},
 	{"write", writers},
 }
 
@@ -220,5 +221,31 @@ func rotation(ctx context.Context, b *bench) error {
 	rows.print(os.Stdout, "load", "rotations", "offered", "lost", "CPU µs each", "peak RSS")
 	b.goal("lost at 200,000/s over 20 rotations of 100 MB", "0", fmt.Sprintf("%s over %d", count(r.lost()), r.files-1),
 		r.lost() == 0 && r.files > rotations)
+	return nil
+}
+
+// compression is some rotations under load, whose backups are compressed meanwhile.
+func compression(ctx context.Context, b *bench) error {
+	rotations, size, l := 5, rotationSize, load{rate: 200_000}
+	if b.short {
+		rotations, size, l = 3, 100_000, load{rate: 5_000}
+	}
+	l.count = (rotations + 1) * size / lineSize
+	var rows table
+	for _, how := range []string{"none", "gzip", "zstd"} {
+		c := hbjournal(b.program, fmt.Sprintf("JOURNAL_MAX_SIZE=%d", size), "JOURNAL_COMPRESS="+how)
+		r, err := b.run(ctx, c, l, nil)
+		if err != nil {
+			return err
+		}
+		saved := 100 * float64(r.bytes-r.disk) / float64(max(r.bytes, 1))
+		rows.add(l.String(), how, fmt.Sprintf("%d of %d", r.packed, r.files-1), fmt.Sprintf("%.0f %%", saved),
+			count(r.offered), count(r.lost()), micros(r.each()), mebibytes(r.rss))
+		if how != "none" {
+			b.goal("lost at 200,000/s while 100 MB are compressed, "+how, "0", fmt.Sprintf("%s over %d", count(r.lost()), r.packed),
+				r.lost() == 0 && r.packed > 0)
+		}
+	}
+	rows.print(os.Stdout, "load", "compression", "backups compressed", "saved", "offered", "lost", "CPU µs each", "peak RSS")
 	return nil
 }

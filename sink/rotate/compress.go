@@ -40,7 +40,7 @@ func (f *File) Compress(stop <-chan struct{}) {
 	if f.opts.Compression == "" && f.packing.tidy {
 		return
 	}
-	err := f.compressAll(stop)
+	err := f.compressAll(&pace{stop: stop, restful: f.opts.OnRotate != nil, resumed: time.Now()})
 	if errors.Is(err, errStopped) {
 		return
 	}
@@ -66,7 +66,7 @@ func (f *File) noteCompression(err error) {
 	f.figures.change(func(s *Stats) { s.CompressErr = err })
 }
 
-func (f *File) compressAll(stop <-chan struct{}) error {
+func (f *File) compressAll(p *pace) error {
 	backups, err := List(f.opts.Dir, f.opts.Name)
 	if err != nil {
 		return err
@@ -81,9 +81,9 @@ func (f *File) compressAll(stop <-chan struct{}) error {
 		}
 		// Of one stamp the plain file is listed first.
 		if next := i + 1; next < len(backups) && backups[next].Stamp.Equal(b.Stamp) {
-			err = f.finishCompression(b, backups[next], stop)
+			err = f.finishCompression(b, backups[next], p)
 		} else {
-			err = f.compress(b, stop)
+			err = f.compress(b, p)
 		}
 		if errors.Is(err, errStopped) {
 			return err
@@ -96,7 +96,7 @@ func (f *File) compressAll(stop <-chan struct{}) error {
 }
 
 // compress replaces the plain backup b by a compressed one.
-func (f *File) compress(b Backup, stop <-chan struct{}) error {
+func (f *File) compress(b Backup, p *pace) error {
 	if f.opts.Compression == "" {
 		return nil
 	}
@@ -107,7 +107,7 @@ func (f *File) compress(b Backup, stop <-chan struct{}) error {
 		// Gone, or not yet rotated away: nothing to do, or not now.
 		return errors.Join(ignoreMissing(err), closeIf(source))
 	}
-	packed, err := f.packAside(source, info, stop)
+	packed, err := f.packAside(source, info, p)
 	if err := errors.Join(err, source.Close()); err != nil {
 		return errors.Join(err, removeIf(packed))
 	}
@@ -150,7 +150,7 @@ func openPlain(path string) (*os.File, fs.FileInfo, error) {
 
 // packAside makes the compressed copy of source in the state directory, with its mode and time, on the disk and
 // compared. It returns the copy's path, also when it failed half-way; "" if there is no copy.
-func (f *File) packAside(source *os.File, info fs.FileInfo, stop <-chan struct{}) (path string, err error) {
+func (f *File) packAside(source *os.File, info fs.FileInfo, p *pace) (path string, err error) {
 	free, err := freeBytes(f.opts.Dir)
 	if err == nil && free < info.Size()+f.opts.MinFreeBytes {
 		return "", fmt.Errorf("%d bytes are free on the disk: not enough for a copy beside its %d bytes", free, info.Size())
@@ -160,12 +160,12 @@ func (f *File) packAside(source *os.File, info fs.FileInfo, stop <-chan struct{}
 	if err != nil {
 		return "", err
 	}
-	err = f.fillPacked(packed, source, info, stop)
+	err = f.fillPacked(packed, source, info, p)
 	return path, errors.Join(err, packed.Close())
 }
 
-func (f *File) fillPacked(packed, source *os.File, info fs.FileInfo, stop <-chan struct{}) error {
-	if err := f.opts.Compression.pack(packed, politeReader{source, stop}, info); err != nil {
+func (f *File) fillPacked(packed, source *os.File, info fs.FileInfo, p *pace) error {
+	if err := f.opts.Compression.pack(packed, pacedReader{source, p}, info); err != nil {
 		return err
 	}
 	if err := packed.Chmod(info.Mode().Perm()); err != nil {
@@ -177,17 +177,17 @@ func (f *File) fillPacked(packed, source *os.File, info fs.FileInfo, stop <-chan
 	if err := packed.Sync(); err != nil {
 		return err
 	}
-	return compare(packed, source, f.opts.Compression, stop)
+	return compare(packed, source, f.opts.Compression, p)
 }
 
 // compare reads both files from their starts.
-func compare(packed, source *os.File, c Compression, stop <-chan struct{}) error {
+func compare(packed, source *os.File, c Compression, p *pace) error {
 	for _, file := range []*os.File{packed, source} {
 		if _, err := file.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
 	}
-	return c.holds(politeReader{packed, stop}, politeReader{source, stop})
+	return c.holds(pacedReader{packed, p}, pacedReader{source, p})
 }
 
 // publish gives the compressed copy its name, and removes the plain backup when that name is on the disk. It returns
@@ -225,7 +225,7 @@ func (f *File) dropPlain(plain, final string) error {
 
 // finishCompression removes the plain backup that a crash left beside its compressed copy, if that is what it is. What
 // else has its name, or an encrypted copy, is not ours to judge: both stay, and count as one backup.
-func (f *File) finishCompression(b, copied Backup, stop <-chan struct{}) error {
+func (f *File) finishCompression(b, copied Backup, p *pace) error {
 	c := Compression(copied.Ending)
 	if c != Gzip && c != Zstd {
 		return nil
@@ -239,7 +239,7 @@ func (f *File) finishCompression(b, copied Backup, stop <-chan struct{}) error {
 	if err != nil {
 		return errors.Join(ignoreMissing(err), source.Close())
 	}
-	err = compare(packed, source, c, stop)
+	err = compare(packed, source, c, p)
 	if err := errors.Join(err, packed.Close(), source.Close()); err != nil {
 		return fmt.Errorf("%s beside it is no whole copy, both are kept: %w", copied.Name, err)
 	}

@@ -272,7 +272,7 @@ func TestBackupThatIsTakenAwayWhileItIsCompressed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			packed, err := f.packAside(source, info, nil)
+			packed, err := f.packAside(source, info, new(pace))
 			if err := errors.Join(err, source.Close()); err != nil {
 				t.Fatal(err)
 			}
@@ -328,7 +328,7 @@ func BenchmarkCompress(b *testing.B) {
 			var packed bytes.Buffer
 			for b.Loop() {
 				packed.Reset()
-				if err := c.pack(&packed, politeReader{strings.NewReader(text), nil}, info); err != nil {
+				if err := c.pack(&packed, pacedReader{strings.NewReader(text), new(pace)}, info); err != nil {
 					b.Fatal(err)
 				}
 			}

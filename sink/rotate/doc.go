@@ -5,11 +5,17 @@
 //
 //	<dir>/<name>                    the live file; the path is never missing, not even during a rotation
 //	<dir>/<name>.20260328-120000    a backup; the stamp is the moment of its rotation, or the next free second
-//	<dir>/.<name>.d/                the state directory: lock, the next live file before its time, torn tails
+//	<dir>/<name>.20260328-120000.gz the same, once it has been compressed
+//	<dir>/.<name>.d/                the state directory: lock, the next live file before its time, torn tails, and the
+//	                                compressed copy until it is whole
 //
 // A rotation hard-links the live file to the backup's name, which fails rather than overwrites, and renames a new empty
 // file over the live path. Killed in between, both names are one file; Open finishes the rotation. Nothing is truncated
 // but what this process has just written in part, and nothing is removed whose name does not parse as a backup.
+//
+// What can wait is done behind the writing: Tidy syncs what was rotated away and keeps the limits on backups, Compress
+// compresses them. A plain backup is removed only when its compressed copy has been synced, read back, compared and
+// given its name; killed in between, both are there, are one backup for readers and limits, and the next start goes on.
 //
 // One process at a time: Open takes a lock, and a second one gets ErrLocked.
 package rotate

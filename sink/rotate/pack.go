@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -21,7 +21,7 @@ const (
 	Zstd Compression = ".zst"
 )
 
-// packBlock is how much is compressed, or compared, before others are let through: a millisecond or so.
+// packBlock is how much is compressed, or compared, at once.
 const packBlock = 64 << 10
 
 // zstdWindow bounds the memory of compressing and of reading; larger ones hardly save more on journal lines.
@@ -30,26 +30,58 @@ const zstdWindow = 1 << 20
 // errStopped ends a compression that the caller does not want to wait for. It is begun anew another time.
 var errStopped = errors.New("compression stopped")
 
-// politeReader reads in small blocks, letting other goroutines run before each, and ends with errStopped when stop is
-// closed.
-type politeReader struct {
-	from io.Reader
-	stop <-chan struct{}
+// pace makes work in the background give way: after each step of a millisecond or so it rests as long as the step
+// took. Where others need the processor a step takes longer, and so does the rest. Lowering the priority of the thread
+// instead could stop the whole program whenever the garbage collector waits for that thread.
+type pace struct {
+	stop    <-chan struct{} // closed: the work is to end with errStopped
+	restful bool            // false: there is nobody to give way to
+	resumed time.Time
 }
 
-func (p politeReader) Read(b []byte) (int, error) {
+const (
+	paceStep  = time.Millisecond       // so half a processor is used at most
+	paceLimit = 100 * time.Millisecond // of one rest
+)
+
+// step rests if it is time to.
+func (p *pace) step() error {
 	select {
 	case <-p.stop:
-		return 0, errStopped
+		return errStopped
 	default:
 	}
-	runtime.Gosched()
+	worked := time.Since(p.resumed)
+	if !p.restful || worked < paceStep {
+		return nil
+	}
+	rest := time.NewTimer(min(worked, paceLimit))
+	defer rest.Stop()
+	select {
+	case <-p.stop:
+		return errStopped
+	case <-rest.C:
+		p.resumed = time.Now()
+		return nil
+	}
+}
+
+// pacedReader takes a step before each small block.
+type pacedReader struct {
+	from io.Reader
+	pace *pace
+}
+
+func (p pacedReader) Read(b []byte) (int, error) {
+	if err := p.pace.step(); err != nil {
+		return 0, err
+	}
 	return p.from.Read(b[:min(len(b), packBlock)])
 }
 
 // pack writes what source holds to dst, compressed.
-func (c Compression) pack(dst io.Writer, source io.Reader, name os.FileInfo) error {
-	packer, err := c.packer(dst, name)
+func (c Compression) pack(dst io.Writer, source io.Reader, info os.FileInfo) error {
+	packer, err := c.packer(dst, info)
 	if err != nil {
 		return err
 	}
@@ -61,11 +93,11 @@ func (c Compression) pack(dst io.Writer, source io.Reader, name os.FileInfo) err
 	return packer.Close()
 }
 
-func (c Compression) packer(dst io.Writer, name os.FileInfo) (io.WriteCloser, error) {
+func (c Compression) packer(dst io.Writer, info os.FileInfo) (io.WriteCloser, error) {
 	switch c {
 	case Gzip:
 		packer := gzip.NewWriter(dst)
-		packer.Name, packer.ModTime = name.Name(), name.ModTime()
+		packer.Name, packer.ModTime = info.Name(), info.ModTime()
 		return packer, nil
 	case Zstd:
 		return zstd.NewWriter(dst, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(zstdWindow))
