@@ -27,12 +27,14 @@ type Filter struct {
 	bounds
 	sources []netip.Prefix
 	fields  []field
-	needle  []byte // stands in each line that matches, unless the line has escapes; nil if there is no such text
+	lookup  *Lookup // of the fields' values; nil without fields
+	needle  []byte  // stands in each line that matches, unless the line has escapes; nil if there is no such text
 }
 
 // NewFilter compiles opt. The error shows the part that is wrong.
 func NewFilter(opt FilterOptions) (*Filter, error) {
 	f := &Filter{bounds: boundsOf(Options{Since: opt.Since, Until: opt.Until}), sources: opt.Sources}
+	var paths []string
 	for _, o := range opt.Fields {
 		field, err := compileField(o)
 		if err != nil {
@@ -42,6 +44,10 @@ func NewFilter(opt FilterOptions) (*Filter, error) {
 		if len(field.needle) > len(f.needle) {
 			f.needle = field.needle
 		}
+		paths = append(paths, o.Path)
+	}
+	if len(paths) > 0 {
+		f.lookup = NewLookup(paths...)
 	}
 	return f, nil
 }
@@ -56,8 +62,19 @@ func (f *Filter) Match(e *Entry) bool {
 	if !f.timely(e.Millis) || len(f.sources) > 0 && !f.fromSources(e.Source.Addr()) {
 		return false
 	}
+	return f.lookup == nil || f.matchFields(e.Message)
+}
+
+// matchFields finds all fields in one pass over the message.
+func (f *Filter) matchFields(message []byte) bool {
+	var room [8][]byte
+	values := room[:]
+	if len(f.fields) > len(room) {
+		values = make([][]byte, len(f.fields))
+	}
+	f.lookup.Values(message, values[:len(f.fields)])
 	for i := range f.fields {
-		if !f.fields[i].match(e.Message) {
+		if !f.fields[i].match(values[i]) {
 			return false
 		}
 	}

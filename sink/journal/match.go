@@ -10,13 +10,12 @@ import (
 
 // field is a compiled Field. It may be used by several goroutines.
 type field struct {
-	names  []fieldName // the path, taken apart
 	globs  []Glob
 	needle []byte // stands in each message that matches, unless the message has escapes
 }
 
 func compileField(o Field) (field, error) {
-	f := field{names: fieldNames(splitPath(o.Path))}
+	var f field
 	if o.Path == "" {
 		return f, fmt.Errorf("no field name before = in %q", strings.Join(o.Patterns, ","))
 	}
@@ -27,7 +26,7 @@ func compileField(o Field) (field, error) {
 		}
 		f.globs = append(f.globs, g)
 	}
-	f.needle = f.literal()
+	f.needle = literal(o.Path, f.globs)
 	return f, nil
 }
 
@@ -46,8 +45,9 @@ func splitPath(path string) []string {
 }
 
 // literal is the text that a compact JSON message holds if the field matches, as far as it is sure.
-func (f *field) literal() []byte {
-	key := f.names[len(f.names)-1].text
+func literal(path string, globs []Glob) []byte {
+	keys := splitPath(path)
+	key := keys[len(keys)-1]
 	if _, err := strconv.Atoi(key); err == nil {
 		return nil // It may be an index into an array.
 	}
@@ -56,15 +56,14 @@ func (f *field) literal() []byte {
 		return nil
 	}
 	text = append(text, ':')
-	if len(f.globs) == 1 {
-		text = append(text, f.globs[0].literal()...)
+	if len(globs) == 1 {
+		text = append(text, globs[0].literal()...)
 	}
 	return text
 }
 
-// match reports whether the message has the field with a value that is asked for.
-func (f *field) match(message []byte) bool {
-	value := valueAt(f.names, message)
+// match reports whether the field's value, nil if the message has none, is one that is asked for.
+func (f *field) match(value []byte) bool {
 	return value != nil && slices.ContainsFunc(f.globs, func(g Glob) bool { return g.Match(value) })
 }
 

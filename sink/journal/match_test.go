@@ -80,11 +80,11 @@ func TestFieldsMatchTheTextOfTheirValues(t *testing.T) {
 		`"ID":"HTB","text":"\"fake\":\"1\""}`
 	f := func(path, pattern string, want bool) {
 		t.Helper()
-		m, err := compileField(Field{Path: path, Patterns: []string{pattern}})
+		m, err := NewFilter(FilterOptions{Fields: []Field{{Path: path, Patterns: []string{pattern}}}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := m.match([]byte(message)); got != want {
+		if got := m.matchFields([]byte(message)); got != want {
 			t.Errorf("%s=%s: got %v, want %v", path, pattern, got, want)
 		}
 	}
