@@ -95,22 +95,29 @@ func spoofed(i int) netip.Addr {
 	return netip.AddrFrom4(b)
 }
 
-func TestFloodOfSourcesCostsNoMemoryAndHarmsNoGoodSource(t *testing.T) {
+func TestFloodOfSourcesCostsNoMemoryHarmsNoGoodSourceAndHidesNoBadOne(t *testing.T) {
 	g := rateGuard(5)
 	places := len(g.rates.sets) * rateWays
 	good, refused := addr("192.0.2.1"), 0
+	heavy, got := addr("192.0.2.2"), 0
 	for i := range 1_000_000 {
 		at := noon.Add(time.Duration(i) * time.Microsecond)
 		taken(g, spoofed(i), at, 1)
 		if i%250_000 == 0 && taken(g, good, at, 1) == 0 { // Four a second.
 			refused++
 		}
+		if i%100 == 0 {
+			got += taken(g, heavy, at, 1)
+		}
+	}
+	if got > 10 {
+		t.Errorf("heavy source: got %d datagrams taken in the flood, want 10 in a second at most", got)
 	}
 	if refused > 0 {
 		t.Errorf("good source: got %d datagrams refused, want none", refused)
 	}
-	if got := len(g.rates.sets) * rateWays; got != places {
-		t.Errorf("places: got %d, want %d", got, places)
+	if now := len(g.rates.sets) * rateWays; now != places {
+		t.Errorf("places: got %d, want %d", now, places)
 	}
 }
 
