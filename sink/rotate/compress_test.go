@@ -260,7 +260,7 @@ func TestBackupThatIsTakenAwayWhileItIsCompressed(t *testing.T) {
 	for how, take := range map[string]func(f *File, plain string){
 		"pruned":   func(f *File, _ string) { f.Tidy() },
 		"renamed":  func(_ *File, plain string) { move(t, plain, plain+".1") },
-		"replaced": func(_ *File, plain string) { os.Remove(plain); put(t, plain, "other\n") },
+		"replaced": func(_ *File, plain string) { replace(t, plain, "two\n") },
 		"changed":  func(_ *File, plain string) { appendTo(t, plain, "more\n") },
 	} {
 		t.Run(how, func(t *testing.T) {
@@ -284,6 +284,39 @@ func TestBackupThatIsTakenAwayWhileItIsCompressed(t *testing.T) {
 				t.Error("the copy was published")
 			}
 		})
+	}
+}
+
+// replace puts another file of the same age in the place of path.
+func replace(t *testing.T, path, text string) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, path+".new", text)
+	if err := os.Chtimes(path+".new", info.ModTime(), info.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	move(t, path+".new", path)
+}
+
+// TestCopyThatIsNotTheSameIsThrownAway makes a copy that lacks the first line.
+func TestCopyThatIsNotTheSameIsThrownAway(t *testing.T) {
+	for _, c := range []Compression{Gzip, Zstd} {
+		f := open(t, Options{Compression: c, OnRotate: ownTidier})
+		plain := f.path + ".20260328-120000"
+		put(t, plain, "one\ntwo\n")
+		source, info, err := openPlain(plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer source.Close()
+		if _, err := source.Seek(4, io.SeekStart); err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.packAside(source, info, new(pace))
+		checkIs(t, err, errDiffers)
 	}
 }
 
