@@ -19,11 +19,26 @@ const (
 
 // packing is the state of the compression of backups.
 type packing struct {
-	mu    sync.Mutex // held by Compress, so that two do not use the same temporary file
-	err   error      // why the last pass failed; nil: it did not
-	again time.Time  // no pass before this, after one that failed
-	pause time.Duration
-	tidy  bool // nothing is left half done of a time when backups were compressed
+	mu     sync.Mutex // held by Compress, so that two do not use the same temporary file
+	failed map[string]attempt
+	tidy   bool // nothing is left half done of a time when backups were compressed
+}
+
+// attempt is the last try of a compression that failed.
+type attempt struct {
+	err   error
+	pause time.Duration // until the next try
+	again time.Time     // not before this
+}
+
+// waits reports whether it is too early to try again. A clock that was set back does not put it off.
+func (a attempt) waits(now time.Time) bool {
+	return a.err != nil && now.Before(a.again) && a.again.Sub(now) <= a.pause
+}
+
+func (a attempt) next(err error, now time.Time) attempt {
+	pause := min(max(2*a.pause, firstCompressPause), lastCompressPause)
+	return attempt{err, pause, now.Add(pause)}
 }
 
 // Compress compresses the plain backups, oldest first, and returns when all are or when stop is closed. Each is written
@@ -33,10 +48,6 @@ type packing struct {
 func (f *File) Compress(stop <-chan struct{}) {
 	f.packing.mu.Lock()
 	defer f.packing.mu.Unlock()
-	now := f.opts.Now()
-	if now.Before(f.packing.again) && f.packing.again.Sub(now) <= lastCompressPause {
-		return
-	}
 	if f.opts.Compression == "" && f.packing.tidy {
 		return
 	}
@@ -50,23 +61,18 @@ func (f *File) Compress(stop <-chan struct{}) {
 
 // noteCompression says in the log when compressing begins to fail and when that ends.
 func (f *File) noteCompression(err error) {
-	p := &f.packing
+	var before error
+	f.figures.change(func(s *Stats) { before, s.CompressErr = s.CompressErr, err })
 	switch {
-	case err != nil:
-		p.pause = min(max(2*p.pause, firstCompressPause), lastCompressPause)
-		p.again = f.opts.Now().Add(p.pause)
-		if p.err == nil {
-			f.opts.Log.Warn().Err(err).Msg("journal backups cannot be compressed; they stay plain and it is tried again")
-		}
-	case p.err != nil:
-		p.pause, p.again = 0, time.Time{}
+	case err != nil && before == nil:
+		f.opts.Log.Warn().Err(err).Msg("journal backups cannot be compressed; they stay plain and it is tried again")
+	case err == nil && before != nil:
 		f.opts.Log.Info().Msg("journal backups can be compressed again")
 	}
-	p.err = err
-	f.figures.change(func(s *Stats) { s.CompressErr = err })
 }
 
-func (f *File) compressAll(p *pace) error {
+// compressAll tries every plain backup whose time has come. Its error is about the oldest of those that failed.
+func (f *File) compressAll(p *pace) (first error) {
 	backups, err := List(f.opts.Dir, f.opts.Name)
 	if err != nil {
 		return err
@@ -74,25 +80,38 @@ func (f *File) compressAll(p *pace) error {
 	if err := removeIf(f.packedPath()); err != nil {
 		return err
 	}
-	var errs []error
+	failed := make(map[string]attempt)
 	for i, b := range backups {
 		if b.Ending != "" {
 			continue
 		}
-		// Of one stamp the plain file is listed first.
-		if next := i + 1; next < len(backups) && backups[next].Stamp.Equal(b.Stamp) {
-			err = f.finishCompression(b, backups[next], p)
-		} else {
-			err = f.compress(b, p)
+		last := f.packing.failed[b.Name]
+		if !last.waits(f.opts.Now()) {
+			err := f.compressOne(backups[i:], p)
+			if errors.Is(err, errStopped) {
+				return err
+			}
+			if err == nil {
+				continue
+			}
+			last = last.next(fmt.Errorf("compress %s: %w", b.Name, err), f.opts.Now())
 		}
-		if errors.Is(err, errStopped) {
-			return err
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("compress %s: %w", b.Name, err))
+		failed[b.Name] = last
+		if first == nil {
+			first = last.err
 		}
 	}
-	return errors.Join(errs...)
+	f.packing.failed = failed
+	return first
+}
+
+// compressOne compresses the first of backups, or ends what a crash left half done of that: of one stamp the plain file
+// is listed first.
+func (f *File) compressOne(backups []Backup, p *pace) error {
+	if len(backups) > 1 && backups[1].Stamp.Equal(backups[0].Stamp) {
+		return f.finishCompression(backups[0], backups[1], p)
+	}
+	return f.compress(backups[0], p)
 }
 
 // compress replaces the plain backup b by a compressed one.

@@ -245,6 +245,23 @@ func TestFailedCompressionIsTriedAgainLater(t *testing.T) {
 	check(t, "error", f.Stats().CompressErr, nil)
 }
 
+func TestBackupThatCannotBeCompressedDoesNotHoldUpTheOthers(t *testing.T) {
+	log, said := logged()
+	c := at("2026-03-28 12:00:00")
+	f := open(t, Options{Compression: Gzip, OnRotate: ownTidier, Now: c.now, Log: log})
+	put(t, f.path+".20260328-100000", "one\n")
+	put(t, f.path+".20260328-100000.gz", "foreign\n")
+	for _, hour := range []string{"110000", "113000"} {
+		put(t, f.path+".20260328-"+hour, "one\n")
+		f.Compress(nil)
+	}
+	checkNames(t, f, "", ".20260328-100000", ".20260328-100000.gz", ".20260328-110000.gz", ".20260328-113000.gz")
+	check(t, "warnings", said("cannot be compressed"), 1)
+	if err := f.Stats().CompressErr; err == nil || !strings.Contains(err.Error(), "20260328-100000.gz") {
+		t.Errorf("got error %v, want one that names the foreign file", err)
+	}
+}
+
 func TestCompressionLeavesTheRoomThatIsToStayFree(t *testing.T) {
 	f := open(t, Options{Compression: Gzip, OnRotate: ownTidier, MinFreeBytes: 1 << 60})
 	put(t, f.path+".20260328-120000", "one\n")
