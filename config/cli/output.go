@@ -7,10 +7,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 
 	"golang.org/x/term"
+
+	"hbjournal/sink/journal"
 )
 
 // output is a command's results on their way out, with a header before the first of them.
@@ -54,11 +57,15 @@ func (b *buffers) put(text []byte) {
 	}
 }
 
-// untilInterrupted gives a command's context: it ends at the first interrupt, and a second one ends the process. A closed
-// pipe becomes an error of writing to it, and does not kill the process.
-func untilInterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
+// untilInterrupted gives the context of a command that reads paths: it ends at the first interrupt, and a second one ends
+// the process, as the first does where standard input is read, since that cannot be woken. A closed pipe becomes an error
+// of writing to it, and does not kill the process.
+func untilInterrupted(ctx context.Context, paths []string) (context.Context, context.CancelFunc) {
+	stop := func() {}
+	if !slices.Contains(paths, journal.Stdin) {
+		ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+		context.AfterFunc(ctx, stop)
+	}
 	pipe := make(chan os.Signal, 1)
 	signal.Notify(pipe, syscall.SIGPIPE)
 	return ctx, func() {

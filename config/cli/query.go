@@ -108,7 +108,7 @@ func runQuery(ctx context.Context, f queryFlags, s *selection, args []string, en
 	if err := q.compile(env); err != nil {
 		return err
 	}
-	ctx, stop := untilInterrupted(ctx)
+	ctx, stop := untilInterrupted(ctx, s.options.Paths)
 	defer stop()
 	bar := startProgress(env, s, f.count)
 	err := q.run(ctx, bar)

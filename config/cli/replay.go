@@ -102,7 +102,7 @@ type replayer struct {
 }
 
 func replay(ctx context.Context, f replayFlags, s *selection, env Env) error {
-	ctx, stop := untilInterrupted(ctx)
+	ctx, stop := untilInterrupted(ctx, s.options.Paths)
 	defer stop()
 	r := &replayer{replayFlags: f}
 	if err := r.dial(s.cfg.Config.ListenAddr); err != nil {

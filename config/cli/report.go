@@ -75,7 +75,7 @@ func runReport(ctx context.Context, f reportFlags, s *selection, args []string, 
 	if err := errors.Join(f.check(), s.prepare(args)); err != nil {
 		return err
 	}
-	ctx, stop := untilInterrupted(ctx)
+	ctx, stop := untilInterrupted(ctx, s.options.Paths)
 	defer stop()
 	faults := faults{w: env.Stderr}
 	bar := startProgress(env, s, true)

@@ -30,7 +30,7 @@ import (
 //	[!] waitfor FILE REGEXP   wait until the file holds the expression (or no longer does)
 //	jsonl FILE...             each line of the files is one JSON object, and the last one is whole
 //
-// The condition [root] holds for the superuser, whom permissions do not stop.
+// The condition [root] holds for the superuser, whom permissions do not stop, and [race] under the race detector.
 //
 // Everything waits for half a minute at most. Unless a script says otherwise, JOURNAL_DIR is $WORK/journal,
 // LISTEN_ADDR and HTTP_ADDR are 127.0.0.1:0 and HOME $WORK; daemons that still run at the end are killed.
@@ -47,10 +47,13 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond != "root" {
-				return false, fmt.Errorf("no condition %q", cond)
+			switch cond {
+			case "root":
+				return os.Geteuid() == 0, nil
+			case "race":
+				return raceDetector, nil
 			}
-			return os.Geteuid() == 0, nil
+			return false, fmt.Errorf("no condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"daemon":  cmdDaemon,

@@ -40,7 +40,7 @@ func newVerify(env Env) *cobra.Command {
 }
 
 func verify(ctx context.Context, s *selection, asJSON bool, env Env) error {
-	ctx, stop := untilInterrupted(ctx)
+	ctx, stop := untilInterrupted(ctx, s.options.Paths)
 	defer stop()
 	bar := startProgress(env, s, false)
 	out := newOutput(env.Stdout)
