@@ -33,7 +33,7 @@ func newProgress(env Env, options journal.Options, read func() int64) *progress 
 		read:    read,
 		appears: time.Now().Add(progressAfter),
 		bar: progressbar.NewOptions64(sizeOf(options), progressbar.OptionSetWriter(env.Stderr),
-			progressbar.OptionShowBytes(true), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish(),
+			progressbar.OptionShowBytes(true), progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish(),
 			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetDescription("reading")),
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"time"
-
-	"github.com/tidwall/gjson"
 )
 
 // Field asks that the value at Path is matched by one of Patterns.
@@ -170,7 +168,7 @@ func (s *Scanner) take(line []byte, start int) bool {
 	if err == nil && s.Filter != nil && !s.Filter.Match(&e) {
 		return false
 	}
-	if err == nil && !gjson.ValidBytes(e.Message) {
+	if err == nil && !isJSON(e.Message) {
 		err = malformed("message is not valid JSON")
 	}
 	e.Path, e.Number, e.Offset = s.block.Path, number, s.block.Offset+int64(start)

@@ -119,6 +119,18 @@ func TestALineBeyondAllBoundsIsAFaultAndReadingGoesOn(t *testing.T) {
 	}
 }
 
+func TestALineOfNothingButBracketsIsAFaultAndNoCrash(t *testing.T) {
+	dir := t.TempDir()
+	const deep = 8 << 20
+	line := NewEncoder(nil).AppendLine(nil, start, sampleFrom,
+		[]byte(`{"x":`+strings.Repeat("[", deep)+strings.Repeat("]", deep)+`}`))
+	write(t, filepath.Join(dir, base), append(line, entryLines(1, 2)...))
+	numbers, faults := readAll(t, Options{Dir: dir, Base: base}, nil)
+	if len(numbers) != 1 || len(faults) != 1 {
+		t.Errorf("got %d entries and faults %v, want 1 and a fault", len(numbers), faults)
+	}
+}
+
 func TestSinceAndUntilGiveExactlyWhatAFullReadingWould(t *testing.T) {
 	dir := t.TempDir()
 	const each = 20_000
