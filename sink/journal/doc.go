@@ -12,5 +12,9 @@
 // rotation, and its Cursor says where it stands. A Filter skips what cannot match before it is parsed. A line that is no
 // entry is a CorruptError with its file and offset, and reading goes on behind it.
 //
+// A file is known by the stamp in its name and by its first line, since all else about it may change: the daemon and
+// logrotate rename, compress and remove files while they are read. Memory is bounded by blocks, not by files or entries; a
+// line may be as long as 64 MiB. Looking for a time takes for granted that times do not go back by more than a minute.
+//
 // Nothing here changes a journal: readers open files read-only and keep nothing beside them.
 package journal

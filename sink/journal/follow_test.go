@@ -134,80 +134,49 @@ func compress(t testing.TB, path string) {
 	remove(t, path)
 }
 
-func TestFollowGivesEachLineOnceWhateverHappensToTheFiles(t *testing.T) {
-	f := func(name string, happen func(t *testing.T, f *following, dir, live string)) {
-		t.Helper()
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			live := filepath.Join(dir, base)
-			write(t, filepath.Join(dir, backup(10)), entryLines(0, 10))
-			write(t, live, entryLines(10, 20))
-			f, _ := follow(t, dir, Cursor{})
-			f.want(t, 0, 20)
-			happen(t, f, dir, live)
-			f.wantNoMore(t)
-		})
-	}
-	f("lines appended", func(t *testing.T, f *following, _, live string) {
+// followWhile follows a journal of 20 entries, a backup and a live file, lets something happen to it, and fails if more
+// comes than was waited for.
+func followWhile(t *testing.T, name string, happen func(t *testing.T, f *following, dir, live string)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		dir := t.TempDir()
+		live := filepath.Join(dir, base)
+		write(t, filepath.Join(dir, backup(10)), entryLines(0, 10))
+		write(t, live, entryLines(10, 20))
+		f, _ := follow(t, dir, Cursor{})
+		f.want(t, 0, 20)
+		happen(t, f, dir, live)
+		f.wantNoMore(t)
+	})
+}
+
+func TestFollowGivesEachLineOnceWhileTheJournalRotates(t *testing.T) {
+	followWhile(t, "lines appended", func(t *testing.T, f *following, _, live string) {
 		appendTo(t, live, entryLines(20, 30))
 		f.want(t, 20, 30)
 	})
-	f("half a line, and its other half", func(t *testing.T, f *following, _, live string) {
+	followWhile(t, "half a line, and its other half", func(t *testing.T, f *following, _, live string) {
 		line := entryLine(20)
 		appendTo(t, live, line[:50])
 		f.wantNoMore(t)
 		appendTo(t, live, line[50:])
 		f.want(t, 20, 21)
 	})
-	f("rotated, and rotated again", func(t *testing.T, f *following, dir, live string) {
+	followWhile(t, "rotated, and rotated again", func(t *testing.T, f *following, dir, live string) {
 		rename(t, live, filepath.Join(dir, backup(20)))
 		write(t, live, entryLines(20, 30))
 		rename(t, live, filepath.Join(dir, backup(30)))
 		write(t, live, entryLines(30, 40))
 		f.want(t, 20, 40)
 	})
-	f("written to after it was renamed", func(t *testing.T, f *following, dir, live string) {
-		rename(t, live, live+".1")
-		write(t, live, nil)
-		f.wantNoMore(t)
-		appendTo(t, live+".1", entryLines(20, 30))
-		appendTo(t, live, entryLines(30, 40))
-		f.want(t, 20, 40)
-	})
-	f("rotated and compressed", func(t *testing.T, f *following, dir, live string) {
+	followWhile(t, "rotated and compressed", func(t *testing.T, f *following, dir, live string) {
 		appendTo(t, live, entryLines(20, 30))
 		rename(t, live, filepath.Join(dir, backup(30)))
 		compress(t, filepath.Join(dir, backup(30)))
 		write(t, live, entryLines(30, 40))
 		f.want(t, 20, 40)
 	})
-	f("removed and made anew", func(t *testing.T, f *following, _, live string) {
-		remove(t, live)
-		f.wantNoMore(t)
-		write(t, live, entryLines(20, 30))
-		f.want(t, 20, 30)
-	})
-	f("backups renamed by logrotate", func(t *testing.T, f *following, dir, live string) {
-		old := filepath.Join(dir, backup(10))
-		rename(t, old, old+".1")
-		f.wantNoMore(t)
-		compress(t, old+".1")
-		appendTo(t, live, entryLines(20, 30))
-		f.want(t, 20, 30)
-	})
-	f("truncated", func(t *testing.T, f *following, _, live string) {
-		truncatePath(t, live, 0)
-		f.wantFault(t, ErrTruncated)
-		appendTo(t, live, entryLines(20, 30))
-		f.want(t, 20, 30)
-	})
-	f("truncated and grown past the position", func(t *testing.T, f *following, _, live string) {
-		truncatePath(t, live, 0)
-		appendTo(t, live, entryLines(20, 50))
-		f.wantFault(t, ErrTruncated)
-		f.want(t, 20, 50)
-	})
-	f("rotated and pruned too fast to see", func(t *testing.T, f *following, dir, live string) {
+	followWhile(t, "rotated and pruned too fast to see", func(t *testing.T, f *following, dir, live string) {
 		temp := filepath.Join(t.TempDir(), "live")
 		write(t, filepath.Join(dir, backup(50)), entryLines(40, 50))
 		write(t, temp, entryLines(50, 60))
@@ -215,12 +184,49 @@ func TestFollowGivesEachLineOnceWhateverHappensToTheFiles(t *testing.T) {
 		f.wantFault(t, ErrMissed)
 		f.want(t, 40, 60)
 	})
-	f("torn, then rotated", func(t *testing.T, f *following, dir, live string) {
+	followWhile(t, "torn, then rotated", func(t *testing.T, f *following, dir, live string) {
 		appendTo(t, live, entryLine(20)[:50])
 		rename(t, live, filepath.Join(dir, backup(20)))
 		write(t, live, entryLines(21, 30))
 		f.wantFault(t, ErrMalformed)
 		f.want(t, 21, 30)
+	})
+}
+
+func TestFollowGivesEachLineOnceWhileOthersWorkOnTheFiles(t *testing.T) {
+	followWhile(t, "written to after it was renamed", func(t *testing.T, f *following, dir, live string) {
+		rename(t, live, live+".1")
+		write(t, live, nil)
+		f.wantNoMore(t)
+		appendTo(t, live+".1", entryLines(20, 30))
+		appendTo(t, live, entryLines(30, 40))
+		f.want(t, 20, 40)
+	})
+	followWhile(t, "removed and made anew", func(t *testing.T, f *following, _, live string) {
+		remove(t, live)
+		f.wantNoMore(t)
+		write(t, live, entryLines(20, 30))
+		f.want(t, 20, 30)
+	})
+	followWhile(t, "backups renamed by logrotate", func(t *testing.T, f *following, dir, live string) {
+		old := filepath.Join(dir, backup(10))
+		rename(t, old, old+".1")
+		f.wantNoMore(t)
+		compress(t, old+".1")
+		appendTo(t, live, entryLines(20, 30))
+		f.want(t, 20, 30)
+	})
+	followWhile(t, "truncated", func(t *testing.T, f *following, _, live string) {
+		truncatePath(t, live, 0)
+		f.wantFault(t, ErrTruncated)
+		appendTo(t, live, entryLines(20, 30))
+		f.want(t, 20, 30)
+	})
+	followWhile(t, "truncated and grown past the position", func(t *testing.T, f *following, _, live string) {
+		truncatePath(t, live, 0)
+		appendTo(t, live, entryLines(20, 50))
+		f.wantFault(t, ErrTruncated)
+		f.want(t, 20, 50)
 	})
 }
 
