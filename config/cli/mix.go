@@ -19,7 +19,7 @@ const (
 	mixFirst   = 1_000_000_000 // the first running number; all that follow have as many digits
 	mixHost    = 10_000        // the number of the first host
 	mixHosts   = 90_000        // hosts that the messages name in turn
-	segmentRun = 32            // messages of one kind in a row, so that they can share a UDP_SEGMENT buffer
+	segmentRun = 64            // messages of one kind in a row: as many as a UDP_SEGMENT buffer takes
 )
 
 // mix makes the messages of `send --mix`: half heartbeats, half plugin messages, in runs of one kind. Each carries its

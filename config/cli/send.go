@@ -109,10 +109,13 @@ func send(ctx context.Context, f sendFlags, args []string, env Env) error {
 
 // messages yields what is to be sent.
 type messages struct {
-	next   func() ([]byte, error) // the next message, valid until the next call; io.EOF after the last
-	blocks bool                   // next may wait for somebody to type
-	ready  func() bool            // next will not wait
+	next   nextMessage
+	blocks bool        // next may wait for somebody to type
+	ready  func() bool // next will not wait
 }
+
+// nextMessage returns the next message, which is due now, valid until the next call; io.EOF after the last.
+type nextMessage func(now time.Time) ([]byte, error)
 
 // source returns the messages that the call asks for, and their pace.
 func (f sendFlags) source(args []string, stdin io.Reader) (messages, sender.Pace) {
@@ -142,7 +145,7 @@ func mixed(segment bool) messages {
 	if segment {
 		m.run = segmentRun
 	}
-	return messages{ready: always, next: func() ([]byte, error) { return m.next(time.Now()), nil }}
+	return messages{ready: always, next: func(now time.Time) ([]byte, error) { return m.next(now), nil }}
 }
 
 // repeated yields the arguments over and over.
@@ -152,7 +155,7 @@ func repeated(args []string) messages {
 		all[i] = []byte(arg)
 	}
 	i := -1
-	return messages{ready: always, next: func() ([]byte, error) {
+	return messages{ready: always, next: func(time.Time) ([]byte, error) {
 		i = (i + 1) % len(all)
 		return all[i], nil
 	}}
@@ -162,7 +165,7 @@ func repeated(args []string) messages {
 func lines(r io.Reader) messages {
 	const longest = sender.MaxDatagram + 2 // room for a line's end; what is longer cannot be sent anyway
 	b := bufio.NewReaderSize(r, max(longest, 1<<20))
-	next := func() ([]byte, error) {
+	next := func(time.Time) ([]byte, error) {
 		for {
 			line, err := b.ReadSlice('\n')
 			if line = bytes.TrimRight(line, "\r\n"); len(line) > 0 && (err == nil || err == io.EOF) {
@@ -180,11 +183,11 @@ func lines(r io.Reader) messages {
 }
 
 // compressed yields the messages of next as zlib streams.
-func compressed(next func() ([]byte, error)) func() ([]byte, error) {
+func compressed(next nextMessage) nextMessage {
 	var out bytes.Buffer
 	w := zlib.NewWriter(&out)
-	return func() ([]byte, error) {
-		message, err := next()
+	return func(now time.Time) ([]byte, error) {
+		message, err := next(now)
 		if err != nil {
 			return nil, err
 		}
@@ -207,8 +210,9 @@ func sendAll(ctx context.Context, s *sender.Sender, pacer *sender.Pacer, m messa
 		if n == 0 || err != nil {
 			return nil // The end of the context is how a load is stopped, and no failure.
 		}
+		now := time.Now()
 		for range n {
-			message, err := m.next()
+			message, err := m.next(now)
 			if err == io.EOF {
 				return nil // Close sends the rest.
 			}

@@ -1,10 +1,9 @@
 package journal
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/bits"
+	"slices"
 )
 
 // MaxDepth is how deep the arrays and objects of a message may nest. jq before 1.7 refuses to read lines that go deeper
@@ -23,263 +22,242 @@ type SyntaxError struct {
 func (e *SyntaxError) Error() string { return fmt.Sprintf("%s at byte %d", e.What, e.Offset) }
 
 // Compact checks that src is one JSON value as RFC 8259 has it, and takes out the white space between its tokens;
-// nothing else changes. Where there is none it returns a part of src, otherwise bytes appended to scratch[:0].
+// nothing else changes. The result is in scratch, if that has room for the length of src, and never longer than src.
 //
 // Bytes from 0x80 up are taken for text: that they are UTF-8 is the caller's to see to. Time and memory are bounded by
 // the length of src, whatever its nesting.
 func Compact(scratch, src []byte) ([]byte, error) {
-	c := compactor{src: src, dst: scratch[:0]}
-	i := c.space(0)
-	c.start = i
+	dst := slices.Grow(scratch[:0], len(src))[:len(src)]
+	n, err := compact(dst, src)
+	return dst[:n], err
+}
+
+// compact copies src to dst, which is as long, and returns the length of the result. It goes byte by byte, since most
+// tokens are so short that anything else takes longer: i is where it is in src, and o, never after i, where in dst.
+func compact(dst, src []byte) (int, error) {
+	var open levels
+	i, o := skipSpace(src, 0), 0
 	for {
-		if i = c.value(i); i < 0 {
-			return nil, c.err
+		if open.closer == '}' {
+			if i >= len(src) || src[i] != '"' {
+				return 0, unexpected(src, i, "expected a quoted key")
+			}
+			if i, o = copyString(dst, src, i, o); o < 0 {
+				return 0, stringError(src, i)
+			}
+			if i = skipSpace(src, i); i >= len(src) || src[i] != ':' {
+				return 0, unexpected(src, i, "expected a colon")
+			}
+			dst[o] = ':'
+			i, o = skipSpace(src, i+1), o+1
 		}
-		if i = c.after(i); i < 0 {
-			return nil, c.err
+
+		if i >= len(src) {
+			return 0, unexpected(src, i, "expected a value")
 		}
-		if c.depth == 0 {
-			return c.result(i), nil
+		switch b := src[i]; {
+		case b == '"':
+			if i, o = copyString(dst, src, i, o); o < 0 {
+				return 0, stringError(src, i)
+			}
+		case isDigit(b) || b == '-':
+			if i, o = copyNumber(dst, src, i, o); o < 0 {
+				return 0, unexpected(src, i, "invalid number")
+			}
+		case b == '{' || b == '[':
+			if !open.push(b) {
+				return 0, fmt.Errorf("%w: more than %d levels at byte %d", ErrDepth, MaxDepth, i)
+			}
+			dst[o] = b
+			i, o = skipSpace(src, i+1), o+1
+			if i >= len(src) || src[i] != open.closer {
+				continue
+			}
+		default:
+			n := copy(dst[o:], word(src[i:]))
+			if n == 0 {
+				return 0, unexpected(src, i, "invalid JSON")
+			}
+			i, o = i+n, o+n
 		}
+
+		for i = skipSpace(src, i); open.depth > 0 && i < len(src) && src[i] == open.closer; o++ {
+			dst[o] = open.closer
+			open.pop()
+			i = skipSpace(src, i+1)
+		}
+		switch {
+		case open.depth == 0 && i == len(src):
+			return o, nil
+		case open.depth == 0:
+			return 0, unexpected(src, i, "unexpected byte after the value")
+		case i >= len(src) || src[i] != ',':
+			return 0, unexpected(src, i, "expected a comma or a closing bracket")
+		}
+		dst[o] = ','
+		i, o = skipSpace(src, i+1), o+1
 	}
 }
 
-// compactor is a scanner over src. Its methods take the position where something begins and return the one where it
-// ends, or -1 with err set. What lies between start and the position is neither copied nor dropped yet.
-type compactor struct {
-	src   []byte
-	dst   []byte
-	start int
-	err   error
-	depth int
+// unexpected is the error of a text that is not as it should be at byte i, or ends there.
+func unexpected(src []byte, i int, what string) error {
+	if i >= len(src) {
+		what = "unexpected end of JSON"
+	}
+	return &SyntaxError{Offset: i, What: what}
+}
+
+// levels are the arrays and objects that are open.
+type levels struct {
+	depth  int
+	closer byte // of the innermost one: '}' or ']'; 0: none is open
 	// objects has a bit for each level: set if it is an object.
 	objects [MaxDepth/64 + 1]uint64
 }
 
-func (c *compactor) fail(i int, what string) int {
-	c.err = &SyntaxError{Offset: i, What: what}
-	return -1
+// push enters an object or array that begins with opener, unless that is too deep.
+func (l *levels) push(opener byte) bool {
+	if l.depth == MaxDepth {
+		return false
+	}
+	l.closer = opener + 2 // '}' is '{' + 2, and ']' is '[' + 2.
+	word, bit := l.depth/64, uint64(1)<<(l.depth%64)
+	l.objects[word] &^= bit
+	if opener == '{' {
+		l.objects[word] |= bit
+	}
+	l.depth++
+	return true
 }
 
-// value passes one value, or the openings of arrays and objects up to the first value in them.
-func (c *compactor) value(i int) int {
-	for i < len(c.src) {
-		switch b := c.src[i]; b {
-		case '"':
-			return c.str(i)
-		case '{', '[':
-			if i = c.open(i, b == '{'); i < 0 {
-				return i
-			}
-			if i < len(c.src) && c.src[i] == b+2 { // '}' is '{' + 2, and ']' is '[' + 2.
-				c.depth--
-				return i + 1
-			}
-			if b == '{' {
-				if i = c.key(i); i < 0 {
-					return i
-				}
-			}
-		case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
-			return c.number(i)
-		default:
-			return c.literal(i)
-		}
+// pop leaves the innermost one.
+func (l *levels) pop() {
+	l.depth--
+	if l.depth == 0 {
+		l.closer = 0
+		return
 	}
-	return c.fail(i, "unexpected end of JSON")
+	l.closer = ']'
+	if level := uint(l.depth - 1); l.objects[level/64]>>(level%64)&1 == 1 {
+		l.closer = '}'
+	}
 }
 
-// open enters an array or object.
-func (c *compactor) open(i int, object bool) int {
-	if c.depth == MaxDepth {
-		c.err = fmt.Errorf("%w: more than %d levels at byte %d", ErrDepth, MaxDepth, i)
-		return -1
-	}
-	word, bit := c.depth/64, uint64(1)<<(c.depth%64)
-	if object {
-		c.objects[word] |= bit
-	} else {
-		c.objects[word] &^= bit
-	}
-	c.depth++
-	return c.space(i + 1)
-}
-
-func (c *compactor) inObject() bool {
-	level := uint(c.depth - 1)
-	return c.objects[level/64]>>(level%64)&1 == 1
-}
-
-// key passes a name of an object and its colon, up to the value.
-func (c *compactor) key(i int) int {
-	if i >= len(c.src) || c.src[i] != '"' {
-		return c.fail(i, "expected a quoted key")
-	}
-	if i = c.str(i); i < 0 {
-		return i
-	}
-	i = c.space(i)
-	if i >= len(c.src) || c.src[i] != ':' {
-		return c.fail(i, "expected a colon")
-	}
-	return c.space(i + 1)
-}
-
-// after passes what follows a value, up to the next value or the end of src.
-func (c *compactor) after(i int) int {
-	for i = c.space(i); c.depth > 0; i = c.space(i + 1) {
-		if i >= len(c.src) {
-			return c.fail(i, "unexpected end of JSON")
-		}
-		object := c.inObject()
-		switch b := c.src[i]; {
-		case b == ',' && object:
-			return c.key(c.space(i + 1))
-		case b == ',':
-			return c.space(i + 1)
-		case b == '}' && object, b == ']' && !object:
-			c.depth--
-		default:
-			return c.fail(i, "expected a comma or a closing bracket")
-		}
-	}
-	if i < len(c.src) {
-		return c.fail(i, "unexpected byte after the value")
-	}
-	return i
-}
-
-// space passes white space, and takes it out of the result.
-func (c *compactor) space(i int) int {
-	if i < len(c.src) && c.src[i] <= ' ' {
-		return c.dropSpace(i)
-	}
-	return i
-}
-
-func (c *compactor) dropSpace(from int) int {
-	i := from
-	for i < len(c.src) && isSpace(c.src[i]) {
+// skipSpace returns where the white space that starts at i ends.
+func skipSpace(src []byte, i int) int {
+	for i < len(src) && src[i] <= ' ' && isSpace(src[i]) {
 		i++
 	}
-	if i > from {
-		c.dst = append(c.dst, c.src[c.start:from]...)
-		c.start = i
-	}
 	return i
 }
 
-func (c *compactor) result(end int) []byte {
-	if len(c.dst) == 0 {
-		return c.src[c.start:end]
+// copyString copies the string that begins at i to o, and returns where both end. If it is none, o is negative, and i
+// the offending byte.
+func copyString(dst, src []byte, i, o int) (int, int) {
+	dst[o] = '"'
+	for i, o = i+1, o+1; i < len(src); {
+		b := src[i]
+		dst[o] = b
+		if isPlain[b] {
+			i, o = i+1, o+1
+			continue
+		}
+		if b == '"' {
+			return i + 1, o + 1
+		}
+		n := copy(dst[o:], escape(src[i:]))
+		if n == 0 {
+			return i, -1
+		}
+		i, o = i+n, o+n
 	}
-	return append(c.dst, c.src[c.start:end]...)
+	return i, -1
 }
 
-// str passes a string, from its opening quote to its closing one.
-func (c *compactor) str(i int) int {
-	src := c.src
-	for i++; ; {
-		for i+8 <= len(src) {
-			special := specialBytes(binary.LittleEndian.Uint64(src[i:]))
-			if special != 0 {
-				i += bits.TrailingZeros64(special) / 8
-				break
-			}
-			i += 8
-		}
-		if i >= len(src) {
-			return c.fail(len(src), "unexpected end of JSON")
-		}
-		switch b := src[i]; {
-		case b == '"':
-			return i + 1
-		case b == '\\':
-			n := escapeLen(src[i:])
-			if n == 0 {
-				return c.fail(i, "invalid escape")
-			}
-			i += n
-		case b < ' ':
-			return c.fail(i, "control character in a string")
-		default:
-			i++
-		}
+// isPlain says of each byte whether it stands for itself in a string.
+var isPlain = func() (plain [256]bool) {
+	for b := range plain {
+		plain[b] = b >= ' ' && b != '"' && b != '\\'
 	}
+	return plain
+}()
+
+// stringError is the error of a string whose byte i is not allowed there.
+func stringError(src []byte, i int) error {
+	if i < len(src) && src[i] == '\\' {
+		return unexpected(src, i, "invalid escape")
+	}
+	return unexpected(src, i, "control character in a string")
 }
 
-// specialBytes looks at eight bytes of a string at once. The lowest bit that is set in the result is the highest bit of
-// the first byte that needs a second look: a quote, a backslash or a control character.
-func specialBytes(word uint64) uint64 {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	quote, backslash := word^(ones*'"'), word^(ones*'\\')
-	return ((word-ones*' ')&^word | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs
-}
-
-// escapeLen is the length of the escape that s starts with; 0: it is none.
-func escapeLen(s []byte) int {
-	if len(s) < 2 {
-		return 0
+// escape is the escape that s starts with; nil: it starts with none.
+func escape(s []byte) []byte {
+	if len(s) < 2 || s[0] != '\\' {
+		return nil
 	}
 	switch s[1] {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return 2
+		return s[:2]
 	case 'u':
 		if len(s) >= 6 && isHex(s[2]) && isHex(s[3]) && isHex(s[4]) && isHex(s[5]) {
-			return 6
+			return s[:6]
 		}
 	}
-	return 0
+	return nil
 }
 
-// number passes -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?
-func (c *compactor) number(i int) int {
-	src := c.src
+// copyNumber copies the number that begins at i to o, and returns where both end. If it is none, o is negative, and i
+// the offending byte. A number is -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?
+func copyNumber(dst, src []byte, i, o int) (int, int) {
 	if src[i] == '-' {
-		i++
+		dst[o] = '-'
+		i, o = i+1, o+1
 	}
-	whole := digits(src, i)
-	if whole > i+1 && src[i] == '0' {
-		whole = i + 1 // A digit after a leading zero is for the caller to stumble over.
+	if i < len(src) && src[i] == '0' { // A digit after a leading zero is for the caller to stumble over.
+		dst[o] = '0'
+		i, o = i+1, o+1
+	} else if i, o = copyDigits(dst, src, i, o); o < 0 {
+		return i, o
 	}
-	ok := whole > i
-	i = whole
-	if ok && i < len(src) && src[i] == '.' {
-		fraction := digits(src, i+1)
-		ok = fraction > i+1
-		i = fraction
+	if i < len(src) && src[i] == '.' {
+		dst[o] = '.'
+		if i, o = copyDigits(dst, src, i+1, o+1); o < 0 {
+			return i, o
+		}
 	}
-	if ok && i < len(src) && src[i]|0x20 == 'e' {
-		i++
+	if i < len(src) && src[i]|0x20 == 'e' {
+		dst[o] = src[i]
+		i, o = i+1, o+1
 		if i < len(src) && (src[i] == '+' || src[i] == '-') {
-			i++
+			dst[o] = src[i]
+			i, o = i+1, o+1
 		}
-		exponent := digits(src, i)
-		ok = exponent > i
-		i = exponent
+		return copyDigits(dst, src, i, o)
 	}
-	if !ok {
-		return c.fail(i, "invalid number")
-	}
-	return i
+	return i, o
 }
 
-// digits returns where the digits that start at i end.
-func digits(src []byte, i int) int {
+// copyDigits copies the digits that begin at i to o, and returns where both end. If there is none, o is negative.
+func copyDigits(dst, src []byte, i, o int) (int, int) {
+	from := i
 	for i < len(src) && isDigit(src[i]) {
-		i++
+		dst[o] = src[i]
+		i, o = i+1, o+1
 	}
-	return i
+	if i == from {
+		return i, -1
+	}
+	return i, o
 }
 
-func (c *compactor) literal(i int) int {
-	rest := c.src[i:]
-	for _, word := range [...]string{"true", "false", "null"} {
-		if len(rest) >= len(word) && string(rest[:len(word)]) == word {
-			return i + len(word)
+// word is the literal that s starts with; "": it starts with none.
+func word(s []byte) string {
+	for _, w := range [...]string{"true", "false", "null"} {
+		if len(s) >= len(w) && string(s[:len(w)]) == w {
+			return w
 		}
 	}
-	return c.fail(i, "invalid JSON")
+	return ""
 }
 
 func isSpace(b byte) bool { return b == ' ' || b == '\t' || b == '\n' || b == '\r' }

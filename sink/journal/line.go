@@ -9,16 +9,16 @@ import (
 )
 
 // Encoder makes the lines of a journal, with zerolog. It is for one goroutine; it keeps the text of the last instant,
-// since the datagrams of one batch share it.
+// since the datagrams of one batch share it. Fields that go together are given to zerolog as one: it is called for every
+// datagram, and each field takes its time.
 type Encoder struct {
 	location *time.Location
 	line     lineBuffer
 	log      zerolog.Logger // writes to line
 
-	millis    int64
-	timestamp []byte // of millis: Unix seconds with three decimals
-	datetime  []byte // of millis: the quoted 2006-01-02T15:04:05 in location
-	source    []byte // scratch: the quoted address
+	millis int64
+	time   []byte // of millis: the value of timestamp, and the field datetime after it
+	source []byte // scratch: the value of source_ip, and the field source_port after it
 }
 
 // lineBuffer takes what zerolog writes. A logger's own writer would swallow the errors of a file, so no file is ever
@@ -47,13 +47,11 @@ func (e *Encoder) AppendLine(dst []byte, at time.Time, from netip.AddrPort, mess
 	if at.UnixMilli() != e.millis {
 		e.setTime(at)
 	}
-	e.source = appendSource(e.source[:0], from.Addr().Unmap())
+	e.source = appendSource(e.source[:0], from)
 	e.line.dst = dst
 	e.log.Log().
-		RawJSON("timestamp", e.timestamp).
-		RawJSON("datetime", e.datetime).
+		RawJSON("timestamp", e.time).
 		RawJSON("source_ip", e.source).
-		Uint16("source_port", from.Port()).
 		RawJSON("message", message).
 		Send()
 	dst, e.line.dst = e.line.dst, nil
@@ -62,18 +60,19 @@ func (e *Encoder) AppendLine(dst []byte, at time.Time, from netip.AddrPort, mess
 
 func (e *Encoder) setTime(at time.Time) {
 	e.millis = at.UnixMilli()
-	e.timestamp = AppendSeconds(e.timestamp[:0], e.millis)
-	e.datetime = append(e.datetime[:0], '"')
-	e.datetime = time.UnixMilli(e.millis).In(e.location).AppendFormat(e.datetime, "2006-01-02T15:04:05")
-	e.datetime = append(e.datetime, '"')
+	e.time = AppendSeconds(e.time[:0], e.millis)
+	e.time = append(e.time, `,"datetime":"`...)
+	e.time = time.UnixMilli(e.millis).In(e.location).AppendFormat(e.time, "2006-01-02T15:04:05")
+	e.time = append(e.time, '"')
 }
 
-// appendSource appends addr as a JSON string. A zone (fe80::1%eth0) may hold any byte but needs no care here: the
-// kernel gives it as a number.
-func appendSource(dst []byte, addr netip.Addr) []byte {
+// appendSource appends the address as a JSON string, and the port as a field of its own. A zone (fe80::1%eth0) may hold
+// any byte but needs no care here: the kernel gives it as a number.
+func appendSource(dst []byte, from netip.AddrPort) []byte {
 	dst = append(dst, '"')
-	dst = addr.AppendTo(dst)
-	return append(dst, '"')
+	dst = from.Addr().Unmap().AppendTo(dst)
+	dst = append(dst, `","source_port":`...)
+	return strconv.AppendUint(dst, uint64(from.Port()), 10)
 }
 
 // AppendSeconds appends Unix milliseconds as seconds with exactly three decimals. It works on integers, since floating

@@ -2,8 +2,6 @@ package journal
 
 import (
 	"bytes"
-	"encoding/binary"
-	"math/bits"
 	"strconv"
 
 	"github.com/tidwall/gjson"
@@ -150,23 +148,14 @@ func valueLen(b []byte) int {
 
 // stringLen is the length of the string that b begins with, quotes included.
 func stringLen(b []byte) int {
-	i := 1
-	for i < len(b) {
-		if i+8 <= len(b) {
-			special := specialBytes(binary.LittleEndian.Uint64(b[i:]))
-			if special == 0 {
-				i += 8
-				continue
-			}
-			i += bits.TrailingZeros64(special) / 8
-		}
-		switch b[i] {
-		case '"':
+	for i := 1; i < len(b); i++ {
+		switch c := b[i]; {
+		case isPlain[c]:
+		case c == '"':
 			return i + 1
-		case '\\':
+		case c == '\\':
 			i++
 		}
-		i++
 	}
 	return len(b)
 }
