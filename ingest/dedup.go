@@ -82,6 +82,9 @@ func (d *dedup) over(millis int64) *burst {
 	return b
 }
 
+// open reports whether there are windows that have not been closed.
+func (d *dedup) open() bool { return d != nil && d.length > 0 }
+
 // full reports whether the oldest burst must be forgotten before another message is looked at.
 func (d *dedup) full() bool { return d.length == len(d.ring) }
 

@@ -94,6 +94,16 @@ func (g *guard) report(now time.Time) {
 	}
 }
 
+// owes reports whether a report is to come.
+func (g *guard) owes() bool {
+	if g == nil {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.refused[refusedSource].total > 0 || g.refused[refusedRate].total > 0
+}
+
 // isDue reports whether a minute has passed since last. A clock that was set back does not put it off.
 func isDue(now, last time.Time) bool {
 	since := now.Sub(last)

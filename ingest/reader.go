@@ -11,11 +11,13 @@ type reader struct {
 	socket   *socket
 	pipeline *pipeline
 
-	drops   uint32    // the kernel's count at the last look
-	looked  time.Time // when that was
-	unsaid  uint64    // datagrams lost in the kernel that the log does not know of yet
-	said    time.Time // when it was told last
-	refused bool      // the last receive failed
+	drops    uint32    // the kernel's count at the last look
+	looked   time.Time // when that was
+	unsaid   uint64    // datagrams lost in the kernel that the log does not know of yet
+	said     time.Time // when it was told last
+	refused  bool      // the last receive failed
+	received bool      // something, since the last look
+	quiet    bool      // there is nothing to look after until the next datagram comes
 }
 
 func newReader(s *socket, o Options, g *guard) *reader {
@@ -30,11 +32,19 @@ func (r *reader) run(ctx context.Context, to Appender) {
 	r.looked = r.opts.Now()
 	defer r.interruptedBy(ctx)()
 	for ctx.Err() == nil {
-		r.batch(r.socket.receive())
+		r.batch(r.socket.receive(r.patience()))
 	}
 	r.drain()
 	r.look(r.opts.Now())
 	r.pipeline.finish()
+}
+
+// patience is how long to wait for a datagram: until the next look, if that may find something.
+func (r *reader) patience() time.Duration {
+	if r.quiet {
+		return time.Minute
+	}
+	return time.Second
 }
 
 // interruptedBy has the socket's wait interrupted when ctx is done. The function it returns waits for that to be over,
@@ -69,6 +79,7 @@ func (r *reader) batch(n int, err error) {
 	now := r.opts.Now()
 	r.note(err)
 	if n > 0 {
+		r.quiet, r.received = false, true
 		r.pipeline.begin()
 		for i := range n {
 			datagram, from := r.socket.datagram(i)
@@ -86,6 +97,8 @@ func (r *reader) look(now time.Time) {
 	r.lookForDrops(now)
 	r.pipeline.guard.report(now)
 	r.pipeline.look(now.UnixMilli())
+	r.quiet = !r.received && r.unsaid == 0 && !r.pipeline.guard.owes() && !r.pipeline.dedup.open()
+	r.received = false
 }
 
 // note logs when receiving begins to fail and when it ends.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -26,12 +27,16 @@ const (
 	// before it is read again: waking up costs more than a datagram does.
 	busyBatch   = 8
 	gatherPause = 2 * time.Millisecond
+
+	// closePause is how soon datagrams come that come close upon each other.
+	closePause = 2 * time.Millisecond
 )
 
 type rawConn = syscall.RawConn
 
-// socket is a bound UDP socket that is read in batches. The runtime's poller knows nothing of it: a thread that waits
-// in poll for one socket wakes up for less.
+// socket is a bound UDP socket that is read in batches. The runtime's poller does not know it, since under load it would
+// wake up a thread for every datagram. It knows arrival: an epoll instance that has the socket armed, for one event, only
+// while there is nothing to do but to wait.
 //
 // UDP_GRO would receive many datagrams as one where they were sent as one, but when the buffer is full the kernel then
 // counts all of them as one drop, and the ledger would not add up.
@@ -39,14 +44,16 @@ type socket struct {
 	addr    netip.AddrPort
 	granted int // bytes of receive buffer
 
-	fd      int
-	wakeup  int // an eventfd
-	polled  [2]unix.PollFd
-	last    int // datagrams of the last batch
-	buffers []byte
-	headers [batchSize]mmsghdr
-	iovecs  [batchSize]unix.Iovec
-	names   [batchSize]unix.RawSockaddrInet6 // large enough for IPv4 too
+	fd          int
+	arrival     *os.File
+	arrivalConn syscall.RawConn
+	interrupted atomic.Bool
+	last        int  // datagrams of the last batch
+	close       bool // it came close upon the one before
+	buffers     []byte
+	headers     [batchSize]mmsghdr
+	iovecs      [batchSize]unix.Iovec
+	names       [batchSize]unix.RawSockaddrInet6 // large enough for IPv4 too
 }
 
 // mmsghdr is struct mmsghdr of recvmmsg(2).
@@ -66,14 +73,27 @@ func listen(addr string, buffer int) (*socket, error) {
 	if err := errors.Join(err, conn.Close()); err != nil {
 		return nil, err
 	}
-	wakeup, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
-		return nil, errors.Join(os.NewSyscallError("eventfd", err), unix.Close(fd))
+	s := &socket{addr: local, fd: fd}
+	if err := s.openArrival(); err != nil {
+		return nil, errors.Join(err, unix.Close(fd))
 	}
-	s := &socket{addr: local, fd: fd, wakeup: wakeup}
 	s.prepare()
 	s.granted, err = grantedBuffer(fd)
 	return s, err
+}
+
+// openArrival makes the epoll instance, with the socket in it, not armed.
+func (s *socket) openArrival() error {
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return os.NewSyscallError("epoll_create1", err)
+	}
+	if err := errors.Join(unix.SetNonblock(epoll, true), unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, s.fd, &unix.EpollEvent{})); err != nil {
+		return errors.Join(os.NewSyscallError("epoll_ctl", err), unix.Close(epoll))
+	}
+	s.arrival = os.NewFile(uintptr(epoll), "epoll") // Non-blocking, so that the runtime's poller takes it.
+	s.arrivalConn, err = s.arrival.SyscallConn()
+	return err
 }
 
 // duplicate returns a descriptor of conn's socket that the runtime's poller does not know. (That of conn.File it does,
@@ -104,7 +124,6 @@ func grantedBuffer(fd int) (int, error) {
 }
 
 func (s *socket) prepare() {
-	s.polled = [2]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}, {Fd: int32(s.wakeup), Events: unix.POLLIN}}
 	s.buffers = make([]byte, batchSize*bufferStride)
 	for i := range s.headers {
 		s.iovecs[i].Base = &s.buffers[i*bufferStride]
@@ -116,30 +135,76 @@ func (s *socket) prepare() {
 	}
 }
 
-// receive waits for datagrams, but for no longer than about a second, and returns how many it has received.
-func (s *socket) receive() (int, error) {
-	if s.last < batchSize {
-		if err := s.wait(); err != nil {
-			return 0, err
-		}
+// receive waits for datagrams, but for no longer than patience, and returns how many it has received.
+func (s *socket) receive(patience time.Duration) (int, error) {
+	var err error
+	switch {
+	case s.last >= busyBatch && s.last < batchSize:
+		err = s.gather()
+	case s.last < busyBatch:
+		err = s.await(patience)
+	}
+	if err != nil {
+		return 0, err
 	}
 	return s.receiveNow()
 }
 
-// wait lets datagrams gather if there is load; otherwise it waits for the first one. interrupt cuts either short.
-func (s *socket) wait() error {
+// gather leaves the socket alone for a while. It does so in a system call of its own, since the runtime's timers would
+// wake up another thread too.
+func (s *socket) gather() error {
 	// The runtime's monitor takes a goroutine that only ever calls the kernel for one that hogs its processor, and then
 	// wakes up thousands of times a second to see to it. Yielding once a round keeps it quiet.
 	runtime.Gosched()
-	fds, timeout := s.polled[:], unix.NsecToTimespec(int64(time.Second))
-	if s.last >= busyBatch {
-		fds, timeout = s.polled[1:], unix.NsecToTimespec(int64(gatherPause))
-	}
-	_, err := unix.Ppoll(fds, &timeout, nil)
+	_, err := poll(nil, gatherPause)
+	return err
+}
+
+// poll waits in the kernel for one of fds, and reports whether it is ready.
+func poll(fds []unix.PollFd, limit time.Duration) (bool, error) {
+	timeout := unix.NsecToTimespec(limit.Nanoseconds())
+	n, err := unix.Ppoll(fds, &timeout, nil)
 	if errors.Is(err, unix.EINTR) {
+		return false, nil
+	}
+	return n > 0, os.NewSyscallError("ppoll", err)
+}
+
+// await waits for a datagram, for no longer than patience. As long as they come close upon each other it does so in the
+// kernel, which is the shorter way; but the runtime's monitor does not rest meanwhile, so it must not take long.
+func (s *socket) await(patience time.Duration) error {
+	start := time.Now()
+	defer func() { s.close = time.Since(start) < closePause }()
+	if s.close {
+		ready, err := poll([]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}}, closePause)
+		if ready || err != nil {
+			return err
+		}
+	}
+	return s.awaitArrival(patience)
+}
+
+// awaitArrival waits for a datagram, for no longer than patience; interrupt cuts it short.
+func (s *socket) awaitArrival(patience time.Duration) error {
+	if err := s.arrival.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	if s.interrupted.Load() { // It may have set its own deadline just before.
 		return nil
 	}
-	return os.NewSyscallError("ppoll", err)
+	var epollErr error
+	err := s.arrivalConn.Read(func(epoll uintptr) bool {
+		var events [1]unix.EpollEvent
+		if epollErr = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_MOD, s.fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT}); epollErr != nil {
+			return true
+		}
+		n, err := unix.EpollWait(int(epoll), events[:], 0)
+		return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
+	})
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	return errors.Join(err, os.NewSyscallError("epoll_ctl", epollErr))
 }
 
 // receiveNow receives what waits in the socket, at most a batch. It never waits, so the runtime need not know of the call.
@@ -192,9 +257,10 @@ func (s *socket) drops() (uint32, error) {
 	return info[skMeminfoDrops], nil
 }
 
-// interrupt makes the receive that waits now, or the next one, return at once. It may be called from any goroutine.
+// interrupt makes the receive that waits now, and every later one, return at once. It may be called from any goroutine.
 func (s *socket) interrupt() {
-	_, _ = unix.Write(s.wakeup, binary.NativeEndian.AppendUint64(nil, 1)) // Fails only when it is already set.
+	s.interrupted.Store(true)
+	_ = s.arrival.SetReadDeadline(time.Now()) // Fails only when it is closed.
 }
 
-func (s *socket) Close() error { return errors.Join(unix.Close(s.fd), unix.Close(s.wakeup)) }
+func (s *socket) Close() error { return errors.Join(s.arrival.Close(), unix.Close(s.fd)) }

@@ -36,8 +36,10 @@ func listen(addr string, buffer int) (*socket, error) {
 	return &socket{addr: local, granted: buffer, conn: conn}, nil
 }
 
-// receive waits for a datagram, but for no longer than about a second, and returns how many it has received.
-func (s *socket) receive() (int, error) { return s.receiveUntil(time.Now().Add(time.Second)) }
+// receive waits for a datagram, but for no longer than patience, and returns how many it has received.
+func (s *socket) receive(patience time.Duration) (int, error) {
+	return s.receiveUntil(time.Now().Add(min(patience, time.Second))) // interrupt may come before the deadline is set.
+}
 
 // receiveNow receives a datagram that waits in the socket.
 func (s *socket) receiveNow() (int, error) { return s.receiveUntil(time.Now().Add(time.Millisecond)) }

@@ -1,7 +1,9 @@
 // The yardstick of scripts/bench: the least that a program can do with datagrams on Linux. It receives with recvmmsg
 // and appends each datagram and a line feed to a file, one write a batch. It checks nothing and rotates nothing.
 //
-//	bareloop PORT FILE
+//	bareloop PORT FILE MEBIBYTES
+//
+// The last is the socket's receive buffer.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -29,10 +31,10 @@ static void stop(int number) {
 	_exit(0);
 }
 
-static int open_socket(int port) {
+static int open_socket(int port, int size) {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), size = 4 << 20;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		die("socket");
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
@@ -54,12 +56,12 @@ static size_t join(int n) {
 }
 
 int main(int argc, char **argv) {
-	if (argc != 3) {
-		fprintf(stderr, "usage: %s PORT FILE\n", argv[0]);
+	if (argc != 4) {
+		fprintf(stderr, "usage: %s PORT FILE MEBIBYTES\n", argv[0]);
 		return 2;
 	}
 	signal(SIGTERM, stop);
-	int fd = open_socket(atoi(argv[1]));
+	int fd = open_socket(atoi(argv[1]), atoi(argv[3]) << 20);
 	int file = open(argv[2], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 	if (file < 0)
 		die("open");

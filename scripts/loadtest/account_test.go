@@ -100,13 +100,13 @@ func TestFollowReadsTheFirstFileToItsEndAndGoesOnInItsSuccessor(t *testing.T) {
 	}
 }
 
-func TestMedianRunCarriesTheWorstLossAndMemory(t *testing.T) {
+func TestCheapestRunCarriesTheWorstLossAndMemory(t *testing.T) {
 	run := func(cpu time.Duration, lost int, rss int64) result {
-		return result{account: account{journaled: 100 - lost}, offered: 100, cpu: cpu, rss: rss}
+		return result{account: account{journaled: 100 - lost}, offered: 100, lost: lost, cpu: cpu, rss: rss}
 	}
-	got := median([]result{run(300, 0, 5), run(100, 3, 9), run(200, 1, 7)})
-	if got.cpu != 200 || got.lost() != 3 || got.rss != 9 {
-		t.Errorf("got cpu %d, lost %d, rss %d, want 200, 3, 9", got.cpu, got.lost(), got.rss)
+	got := merge([]result{run(30_000, 0, 5), run(20_000, 1, 7), run(25_000, 3, 9)})
+	if got.cpu != 20_000 || got.lost != 3 || got.rss != 9 {
+		t.Errorf("got cpu %d, lost %d, rss %d, want 20000, 3, 9", got.cpu, got.lost, got.rss)
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 // bench is what the parts share.
 type bench struct {
 	options
-	repeat int // runs of each load, of which the median counts
+	repeat int // runs of each load, of which the cheapest counts
 	rates  table
 	rss    int64 // hbjournal's peak at all rates, in bytes
 	goals  table
@@ -113,6 +113,7 @@ func (l load) args(port int) []string {
 type result struct {
 	account
 	offered int
+	lost    int
 	rate    int           // datagrams a second that the sender managed
 	cpu     time.Duration // of the contender, for all datagrams
 	rss     int64         // its peak, in bytes
@@ -122,8 +123,6 @@ type result struct {
 
 // disturbed reports whether other programs had so much of the machine that the run says little.
 func (r result) disturbed() bool { return r.elsewhere > 0.1 }
-
-func (r result) lost() int { return r.offered - r.journaled }
 
 // each is the CPU time that one datagram cost.
 func (r result) each() time.Duration { return r.cpu / time.Duration(max(r.journaled, 1)) }
@@ -148,6 +147,7 @@ func (b *bench) run(ctx context.Context, c contender, l load, during func(*proce
 	if r.account, err = check(files, l.count); err != nil {
 		return r, err
 	}
+	r.lost = r.offered - r.journaled
 	if r.doubled > 0 || r.foreign > 0 {
 		b.fault = errors.Join(b.fault, fmt.Errorf("%s under %v: %d lines doubled, %d not as sent",
 			c.name, l, r.doubled, r.foreign))
@@ -214,8 +214,18 @@ func (b *bench) send(ctx context.Context, l load, port int) (int, time.Duration,
 	return rate, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), err
 }
 
-// compare lets the contenders take turns at l, and returns the median run of each by CPU time. Its loss and memory are
-// the worst of all runs.
+// repeated is b with n runs of each load, unless it is short.
+func (b *bench) repeated(n int) *bench {
+	if b.short {
+		return b
+	}
+	other := *b
+	other.repeat = n
+	return &other
+}
+
+// compare lets the contenders take turns at l, and returns the run of each that took the least CPU time, since what else
+// goes on in the machine can only add to it. Its loss and memory are the worst of all runs.
 func (b *bench) compare(ctx context.Context, l load, contenders []contender) (map[string]result, error) {
 	runs := map[string][]result{}
 	for range b.repeat {
@@ -227,11 +237,11 @@ func (b *bench) compare(ctx context.Context, l load, contenders []contender) (ma
 			runs[c.name] = append(runs[c.name], r)
 		}
 	}
-	medians := map[string]result{}
+	merged := map[string]result{}
 	for name, all := range runs {
-		medians[name] = median(all)
+		merged[name] = merge(all)
 	}
-	return medians, nil
+	return merged, nil
 }
 
 // undisturbed runs c, and again if other programs were busy meanwhile, but not without end.
@@ -246,13 +256,11 @@ func (b *bench) undisturbed(ctx context.Context, c contender, l load) (r result,
 	return r, nil
 }
 
-func median(all []result) result {
-	slices.SortFunc(all, func(a, b result) int { return cmp.Compare(a.each(), b.each()) })
-	m := all[len(all)/2]
+// merge is the cheapest of all runs, with the worst loss and memory of them.
+func merge(all []result) result {
+	m := slices.MinFunc(all, func(a, b result) int { return cmp.Compare(a.each(), b.each()) })
 	for _, r := range all {
-		m.rss = max(m.rss, r.rss)
+		m.rss, m.lost = max(m.rss, r.rss), max(m.lost, r.lost)
 	}
-	worst := slices.MaxFunc(all, func(a, b result) int { return cmp.Compare(a.lost(), b.lost()) })
-	m.journaled = m.offered - worst.lost()
 	return m
 }

@@ -32,14 +32,18 @@ func journals(dir string) ([]string, error) {
 	return filepath.Glob(filepath.Join(dir, "messages.journal*"))
 }
 
-// hbjournal runs the daemon with its defaults, but for a directory of its own and backups that are all kept, plus what
-// settings, KEY=value, add.
+// receiveBuffer is the socket's receive buffer of every contender, in MiB: what rates such as these ask for, where the
+// sender and the disk's own threads take the processor away for tens of milliseconds.
+const receiveBuffer = 32
+
+// hbjournal runs the daemon with its defaults, but for the receive buffer, a directory of its own and backups that are
+// all kept, plus what settings, KEY=value, add.
 func hbjournal(program string, settings ...string) contender {
 	return contender{"hbjournal", func(dir string, port int) (*exec.Cmd, error) {
 		cmd := exec.Command(program, "serve")
 		cmd.Env = append([]string{
 			"HOME=" + dir, "JOURNAL_DIR=" + dir, "JOURNAL_MAX_BACKUPS=0", "HTTP_ADDR=127.0.0.1:0",
-			"LISTEN_ADDR=127.0.0.1:" + strconv.Itoa(port),
+			"LISTEN_ADDR=127.0.0.1:" + strconv.Itoa(port), fmt.Sprintf("LISTEN_BUFFER=%dMiB", receiveBuffer),
 		}, settings...)
 		return cmd, nil
 	}}
@@ -48,7 +52,7 @@ func hbjournal(program string, settings ...string) contender {
 // bareloop runs the compiled bareloop.c.
 func bareloop(program string) contender {
 	return contender{"bare C loop", func(dir string, port int) (*exec.Cmd, error) {
-		return exec.Command(program, strconv.Itoa(port), filepath.Join(dir, "messages.journal")), nil
+		return exec.Command(program, strconv.Itoa(port), filepath.Join(dir, "messages.journal"), strconv.Itoa(receiveBuffer)), nil
 	}}
 }
 
@@ -64,14 +68,14 @@ ruleset(name="journal" parser="rsyslog.rfc3164"
 	action(type="omfile" file="%[1]s/messages.journal" template="raw"
 	       asyncWriting="on" flushOnTXEnd="off" ioBufferSize="1m" flushInterval="1")
 }
-input(type="imudp" address="127.0.0.1" port="%[2]d" rcvbufSize="4m" ruleset="journal")
+input(type="imudp" address="127.0.0.1" port="%[2]d" rcvbufSize="%[3]dm" ruleset="journal")
 `
 
 // rsyslog runs rsyslogd in the foreground with rsyslogConfig.
 func rsyslog(program string) contender {
 	return contender{"rsyslog", func(dir string, port int) (*exec.Cmd, error) {
 		config := filepath.Join(dir, "rsyslog.conf")
-		if err := os.WriteFile(config, fmt.Appendf(nil, rsyslogConfig, dir, port), 0o600); err != nil {
+		if err := os.WriteFile(config, fmt.Appendf(nil, rsyslogConfig, dir, port, receiveBuffer), 0o600); err != nil {
 			return nil, err
 		}
 		return exec.Command(program, "-n", "-C", "-f", config, "-i", filepath.Join(dir, "pid")), nil

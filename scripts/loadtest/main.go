@@ -6,7 +6,8 @@
 // Each run starts one contender in a directory of its own, loads it through `hbjournal send --mix`, whose messages carry
 // running numbers, and afterwards reads what the contender wrote and accounts for every number. CPU time is the
 // process's own CPU clock, in nanoseconds; on loopback the kernel's work of delivering a datagram falls to the sender,
-// for every contender alike. Contenders take turns, and the median of the repetitions counts, because machines are noisy.
+// for every contender alike. Contenders take turns, and the cheapest of the repetitions counts, since whatever else a
+// machine does can only make a run dearer.
 //
 // Everything is bounded in count and time; only processes that it started are ended.
 package main
