@@ -27,6 +27,8 @@ type Options struct {
 	DropInvalid     bool           // drop and count what is no JSON object, instead of wrapping it
 	Location        *time.Location // of the datetime field; nil: UTC
 
+	Gateways []netip.Addr // sources that hide the senders if all datagrams come from one of them, which is logged
+
 	AllowFrom []netip.Prefix // sources whose datagrams are taken; empty: all
 	RateLimit int            // datagrams a second that are taken from one source address; 0: no limit
 
@@ -105,6 +107,15 @@ func (l *Listener) Addrs() []netip.AddrPort {
 		addrs[i] = r.socket.addr
 	}
 	return addrs
+}
+
+// ReceiveBuffer is how many bytes of receive buffer the kernel has granted, for all sockets together.
+func (l *Listener) ReceiveBuffer() int64 {
+	var sum int64
+	for _, r := range l.readers {
+		sum += int64(r.socket.granted)
+	}
+	return sum
 }
 
 // Serve receives until ctx is done; then it reads what still waits in the sockets and returns. It is called once.

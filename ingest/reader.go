@@ -10,6 +10,7 @@ type reader struct {
 	opts     Options
 	socket   *socket
 	pipeline *pipeline
+	gateway  gatewayWatch
 
 	drops    uint32    // the kernel's count at the last look
 	looked   time.Time // when that was
@@ -21,7 +22,7 @@ type reader struct {
 }
 
 func newReader(s *socket, o Options, g *guard) *reader {
-	r := &reader{opts: o, socket: s, pipeline: newPipeline(o)}
+	r := &reader{opts: o, socket: s, pipeline: newPipeline(o), gateway: gatewayWatch{log: o.Log, gateways: o.Gateways}}
 	r.pipeline.guard = g
 	return r
 }
@@ -83,6 +84,7 @@ func (r *reader) batch(n int, err error) {
 		r.pipeline.begin()
 		for i := range n {
 			datagram, from := r.socket.datagram(i)
+			r.gateway.see(from.Addr(), now)
 			r.pipeline.process(datagram, from, now)
 		}
 		r.pipeline.end()
@@ -96,6 +98,7 @@ func (r *reader) batch(n int, err error) {
 func (r *reader) look(now time.Time) {
 	r.lookForDrops(now)
 	r.pipeline.guard.report(now)
+	r.gateway.look(now)
 	r.pipeline.look(now.UnixMilli())
 	r.quiet = !r.received && r.unsaid == 0 && !r.pipeline.guard.owes() && !r.pipeline.dedup.open()
 	r.received = false

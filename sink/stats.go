@@ -25,6 +25,7 @@ func (w *written) add(c *chunk, n, entries int) {
 type Stats struct {
 	CurrentSize       int64 `json:"current_size"`       // bytes in the live file
 	RotationThreshold int64 `json:"rotation_threshold"` // Options.MaxBytes
+	DiskFree          int64 `json:"disk_free"`          // bytes on its file system, a second ago; -1: unknown
 
 	Entries uint64 `json:"entries"` // written to the file
 	Notes   uint64 `json:"notes"`   // entries of the journal's own, such as those about gaps; not in Entries
@@ -58,6 +59,7 @@ func (j *Journal) Stats() Stats {
 	s := Stats{
 		CurrentSize:       file.Bytes,
 		RotationThreshold: j.opts.MaxBytes,
+		DiskFree:          file.DiskFree,
 		Backups:           file.Backups,
 		Rotations:         file.Rotations,
 		Removed:           file.Removed,

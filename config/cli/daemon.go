@@ -93,7 +93,7 @@ func (d *daemon) closeStatus() error {
 
 // snapshot is the state of everything at one moment.
 func (d *daemon) snapshot() status.Snapshot {
-	s := status.Snapshot{Enabled: d.journal != nil, Stopping: d.stopping.Load()}
+	s := status.Snapshot{Enabled: d.journal != nil, Stopping: d.stopping.Load(), ReceiveBuffer: d.listener.ReceiveBuffer()}
 	received := d.listener.Ledger(func() {
 		if d.journal != nil {
 			s.Stats = d.journal.Stats()
@@ -193,6 +193,7 @@ func ingestOptions(cfg config.Config, log zerolog.Logger) ingest.Options {
 		MaxMessageBytes: int(cfg.MaxMessageSize),
 		DropInvalid:     cfg.JournalInvalid == "drop",
 		Location:        location(cfg),
+		Gateways:        ingest.DefaultGateways(),
 		AllowFrom:       networks(cfg.AllowFrom),
 		RateLimit:       cfg.RateLimit,
 		Include:         rules(cfg.FilterInclude),

@@ -39,6 +39,49 @@ func tool(t *testing.T, name string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
+// quota mounts a small btrfs file system with a directory in it that may hold 8 MB.
+func quota(t *testing.T) (dir string) {
+	t.Helper()
+	image, mountPoint := filepath.Join(t.TempDir(), "image"), t.TempDir()
+	do(t, os.WriteFile(image, nil, 0o600))
+	do(t, os.Truncate(image, 128<<20))
+	tool(t, "mkfs.btrfs", "-q", image)
+	mount(t, "-o", "loop", image, mountPoint)
+	dir = filepath.Join(mountPoint, "limited")
+	tool(t, "btrfs", "subvolume", "create", dir)
+	tool(t, "btrfs", "quota", "enable", mountPoint)
+	tool(t, "btrfs", "qgroup", "limit", "8M", dir)
+	return dir
+}
+
+func TestExhaustedQuotaLosesNothing(t *testing.T) {
+	place := quota(t)
+	dir, filler := filepath.Join(place, "journal"), filepath.Join(place, "filler")
+	v := startVictim(t, dir, "JOURNAL_MAX_SIZE=100kB", "JOURNAL_MAX_BACKUPS=0")
+	l := loadFor(t, v.udp)
+	l.send(1000)
+	v.untilReceived(t, 1000)
+	v.untilWritten(t)
+	before := readJournal(t, dir)
+
+	fill(t, filler)
+	l.send(5000)
+	v.untilNotReady(t, "quota exceeded")
+	v.untilReceived(t, 6000)
+	during := readJournal(t, dir)
+	during.wantInOrder(t)
+	if len(during.numbers) < len(before.numbers) {
+		t.Errorf("entries: got %d over the quota, before it %d", len(during.numbers), len(before.numbers))
+	}
+
+	remove(t, filler)
+	tool(t, "btrfs", "filesystem", "sync", place) // What was removed counts until then.
+	v.untilReady(t)
+	v.untilWritten(t)
+	v.terminate(t)
+	readJournal(t, dir).wantAll(t, 6000)
+}
+
 // TestDiskThatTurnsReadOnlyLosesNothing has the kernel find a fault in a file system, as it does with a dying disk. The
 // operator mounts a repaired copy over it.
 func TestDiskThatTurnsReadOnlyLosesNothing(t *testing.T) {

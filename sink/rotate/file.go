@@ -191,9 +191,11 @@ func (f *File) replaceLocked(how string) error {
 }
 
 // Check looks whether the file at the path is still the one that is open, and opens it anew if not; and it rotates when
-// that is due. Write does the same; Check is for the times when nothing is written.
+// that is due. Write does the same; Check is for the times when nothing is written. It also looks how much room the file
+// system has.
 func (f *File) Check() error {
 	defer f.tidyIfAlone()
+	f.lookForRoom()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
@@ -205,6 +207,15 @@ func (f *File) Check() error {
 	f.forgetClockLocked()
 	f.rotateIfDueLocked()
 	return nil
+}
+
+// lookForRoom keeps how much room the file system has.
+func (f *File) lookForRoom() {
+	free, err := freeBytes(f.opts.Dir)
+	if err != nil {
+		free = -1
+	}
+	f.figures.change(func(s *Stats) { s.DiskFree = free })
 }
 
 // Reopen closes the live file and opens the path anew, making the file if it is gone: what to do after it was renamed.

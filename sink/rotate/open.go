@@ -26,6 +26,7 @@ func Open(o Options) (*File, error) {
 	if err := f.recover(); err != nil {
 		return nil, errors.Join(err, f.lock.Close())
 	}
+	f.lookForRoom()
 	return f, nil
 }
 

@@ -8,6 +8,7 @@ import (
 // Stats are the figures of a File.
 type Stats struct {
 	Bytes           int64             // size of the live file
+	DiskFree        int64             // bytes that may still be written to its file system, as of the last Check; -1: unknown
 	Rotations       map[string]uint64 // by reason
 	RotateErr       error             // why rotations are refused at present; nil: they are not
 	TidyErr         error             // what the last Tidy could not do

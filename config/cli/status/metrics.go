@@ -73,6 +73,10 @@ func plain() []metric {
 		gauge("file_size_limit_bytes", "Size at which the live journal file rotates; 0 is no limit.",
 			func(s Snapshot) int64 { return s.RotationThreshold }),
 		gauge("backups", "Backups kept.", func(s Snapshot) int64 { return int64(s.Backups) }),
+		gauge("disk_free_bytes", "Bytes that may still be written to the journal's file system; -1 is unknown.",
+			func(s Snapshot) int64 { return s.DiskFree }),
+		gauge("socket_receive_buffer_bytes", "Receive buffer that the kernel granted, all sockets together.",
+			func(s Snapshot) int64 { return s.ReceiveBuffer }),
 		{
 			newDesc("last_write_timestamp_seconds", "Unix time of the last write to the journal file; 0 is never."),
 			prometheus.GaugeValue, lastWrite,

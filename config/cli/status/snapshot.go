@@ -26,6 +26,8 @@ type Snapshot struct {
 	Enabled  bool   `json:"journal_enabled"`
 	Stopping bool   `json:"stopping"`
 	Ledger   Ledger `json:"ledger"`
+
+	ReceiveBuffer int64 `json:"receive_buffer"` // bytes that the kernel granted to all sockets together
 }
 
 // Ledger says what became of every datagram that was received. It adds up at every moment:

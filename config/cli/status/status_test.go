@@ -25,11 +25,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func busy() Snapshot {
 	in := ingest.Ledger{Received: 105, Limited: map[string]uint64{"rate": 2, "source": 3}, ReceivedBytes: 9000, Accepted: 80, Invalid: 7, Dropped: map[string]uint64{"queue": 13}, Kernel: 5}
 	out := sink.Stats{
-		CurrentSize: 11, RotationThreshold: 12, Entries: 70, Notes: 2, Bytes: 8000, Queued: 6, QueuedBytes: 600,
+		CurrentSize: 11, RotationThreshold: 12, DiskFree: 12345, Entries: 70, Notes: 2, Bytes: 8000, Queued: 6, QueuedBytes: 600,
 		Dropped: map[string]uint64{"queue": 13, "shutdown": 4, "kernel": 5}, Backups: 3, Rotations: map[string]uint64{"size": 9},
 		Removed: 6, ExternalChanges: 1, WriteErrors: 2, LastWrite: time.UnixMilli(1711234567123),
 	}
-	return Snapshot{Stats: out, Enabled: true, Ledger: Account(in, out)}
+	return Snapshot{Stats: out, Enabled: true, Ledger: Account(in, out), ReceiveBuffer: 4096}
 }
 
 func get(t *testing.T, s Snapshot, path string) (code int, body string) {
@@ -127,6 +127,8 @@ func TestMetricNamesStay(t *testing.T) {
 		"\njournal_write_errors_total 2\n",
 		"\njournal_backups 3\n",
 		"\njournal_backups_removed_total 6\n",
+		"\njournal_disk_free_bytes 12345\n",
+		"\njournal_socket_receive_buffer_bytes 4096\n",
 		"\njournal_external_changes_total 1\n",
 		"\njournal_queue_entries 6\n",
 		"\njournal_queue_bytes 600\n",
