@@ -109,11 +109,12 @@ func (d *Decoder) inflate(datagram []byte) ([]byte, error) {
 	}
 	var stream io.Reader
 	var err error
-	d.source.Reset(datagram)
 	switch {
 	case isZlib(datagram):
+		d.source.Reset(datagram)
 		stream, err = d.openZlib()
 	case isGzip(datagram):
+		d.source.Reset(datagram)
 		stream, err = d.openGzip()
 	case len(datagram) > limit:
 		return nil, tooLarge(limit)

@@ -35,8 +35,8 @@ const (
 type rawConn = syscall.RawConn
 
 // socket is a bound UDP socket that is read in batches. The runtime's poller does not know it, since under load it would
-// wake up a thread for every datagram. It knows arrival: an epoll instance that has the socket armed, for one event, only
-// while there is nothing to do but to wait.
+// wake up a thread for every datagram. It knows arrival: an epoll instance that has the socket in it only while there is
+// nothing to do but to wait.
 //
 // UDP_GRO would receive many datagrams as one where they were sent as one, but when the buffer is full the kernel then
 // counts all of them as one drop, and the ledger would not add up.
@@ -45,7 +45,8 @@ type socket struct {
 	granted int // bytes of receive buffer
 
 	fd          int
-	arrival     *os.File
+	epoll       int
+	arrival     *os.File // of epoll
 	arrivalConn syscall.RawConn
 	interrupted atomic.Bool
 	last        int  // datagrams of the last batch
@@ -82,16 +83,16 @@ func listen(addr string, buffer int) (*socket, error) {
 	return s, err
 }
 
-// openArrival makes the epoll instance, with the socket in it, not armed.
+// openArrival makes the epoll instance.
 func (s *socket) openArrival() error {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return os.NewSyscallError("epoll_create1", err)
 	}
-	if err := errors.Join(unix.SetNonblock(epoll, true), unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, s.fd, &unix.EpollEvent{})); err != nil {
-		return errors.Join(os.NewSyscallError("epoll_ctl", err), unix.Close(epoll))
+	if err := unix.SetNonblock(epoll, true); err != nil { // The runtime's poller takes no other.
+		return errors.Join(os.NewSyscallError("fcntl", err), unix.Close(epoll))
 	}
-	s.arrival = os.NewFile(uintptr(epoll), "epoll") // Non-blocking, so that the runtime's poller takes it.
+	s.epoll, s.arrival = epoll, os.NewFile(uintptr(epoll), "epoll")
 	s.arrivalConn, err = s.arrival.SyscallConn()
 	return err
 }
@@ -192,19 +193,18 @@ func (s *socket) awaitArrival(patience time.Duration) error {
 	if s.interrupted.Load() { // It may have set its own deadline just before.
 		return nil
 	}
-	var epollErr error
+	if err := unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, s.fd, &unix.EpollEvent{Events: unix.EPOLLIN}); err != nil {
+		return os.NewSyscallError("epoll_ctl", err)
+	}
 	err := s.arrivalConn.Read(func(epoll uintptr) bool {
 		var events [1]unix.EpollEvent
-		if epollErr = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_MOD, s.fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT}); epollErr != nil {
-			return true
-		}
 		n, err := unix.EpollWait(int(epoll), events[:], 0)
 		return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
 	})
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return nil
+		err = nil
 	}
-	return errors.Join(err, os.NewSyscallError("epoll_ctl", epollErr))
+	return errors.Join(err, os.NewSyscallError("epoll_ctl", unix.EpollCtl(s.epoll, unix.EPOLL_CTL_DEL, s.fd, nil)))
 }
 
 // receiveNow receives what waits in the socket, at most a batch. It never waits, so the runtime need not know of the call.
