@@ -74,11 +74,9 @@ func compact(dst, src []byte) (int, error) {
 				continue
 			}
 		default:
-			n := copy(dst[o:], word(src[i:]))
-			if n == 0 {
+			if i, o = copyWord(dst, src, i, o); o < 0 {
 				return 0, unexpected(src, i, "invalid JSON")
 			}
-			i, o = i+n, o+n
 		}
 
 		for i = skipSpace(src, i); open.depth > 0 && i < len(src) && src[i] == open.closer; o++ {
@@ -250,14 +248,14 @@ func copyDigits(dst, src []byte, i, o int) (int, int) {
 	return i, o
 }
 
-// word is the literal that s starts with; "": it starts with none.
-func word(s []byte) string {
-	for _, w := range [...]string{"true", "false", "null"} {
-		if len(s) >= len(w) && string(s[:len(w)]) == w {
-			return w
+// copyWord copies the literal that begins at i to o, and returns where both end. If there is none, o is negative.
+func copyWord(dst, src []byte, i, o int) (int, int) {
+	for _, word := range [...]string{"true", "false", "null"} {
+		if rest := src[i:]; len(rest) >= len(word) && string(rest[:len(word)]) == word {
+			return i + len(word), o + copy(dst[o:], word)
 		}
 	}
-	return ""
+	return i, -1
 }
 
 func isSpace(b byte) bool { return b == ' ' || b == '\t' || b == '\n' || b == '\r' }
