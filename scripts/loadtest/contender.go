@@ -34,7 +34,7 @@ func journals(dir string) ([]string, error) {
 
 // receiveBuffer is the socket's receive buffer of every contender, in MiB: what rates such as these ask for, where the
 // sender and the disk's own threads take the processor away for tens of milliseconds.
-const receiveBuffer = 32
+const receiveBuffer = 64
 
 // hbjournal runs the daemon with its defaults, but for the receive buffer, a directory of its own and backups that are
 // all kept, plus what settings, KEY=value, add.
