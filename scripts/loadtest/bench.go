@@ -214,16 +214,6 @@ func (b *bench) send(ctx context.Context, l load, port int) (int, time.Duration,
 	return rate, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), err
 }
 
-// repeated is b with n runs of each load, unless it is short.
-func (b *bench) repeated(n int) *bench {
-	if b.short {
-		return b
-	}
-	other := *b
-	other.repeat = n
-	return &other
-}
-
 // compare lets the contenders take turns at l, and returns the run of each that took the least CPU time, since what else
 // goes on in the machine can only add to it. Its loss and memory are the worst of all runs.
 func (b *bench) compare(ctx context.Context, l load, contenders []contender) (map[string]result, error) {
