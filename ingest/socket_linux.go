@@ -50,7 +50,7 @@ type socket struct {
 	arrivalConn syscall.RawConn
 	interrupted atomic.Bool
 	last        int  // datagrams of the last batch
-	close       bool // it came close upon the one before
+	dense       bool // it came close upon the one before
 	buffers     []byte
 	headers     [batchSize]mmsghdr
 	iovecs      [batchSize]unix.Iovec
@@ -175,8 +175,8 @@ func poll(fds []unix.PollFd, limit time.Duration) (bool, error) {
 // kernel, which is the shorter way; but the runtime's monitor does not rest meanwhile, so it must not take long.
 func (s *socket) await(patience time.Duration) error {
 	start := time.Now()
-	defer func() { s.close = time.Since(start) < closePause }()
-	if s.close {
+	defer func() { s.dense = time.Since(start) < closePause }()
+	if s.dense {
 		ready, err := poll([]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}}, closePause)
 		if ready || err != nil {
 			return err

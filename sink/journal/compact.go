@@ -39,17 +39,10 @@ func compact(dst, src []byte) (int, error) {
 	i, o := skipSpace(src, 0), 0
 	for {
 		if open.closer == '}' {
-			if i >= len(src) || src[i] != '"' {
-				return 0, unexpected(src, i, "expected a quoted key")
+			var err error
+			if i, o, err = copyKey(dst, src, i, o); err != nil {
+				return 0, err
 			}
-			if i, o = copyString(dst, src, i, o); o < 0 {
-				return 0, stringError(src, i)
-			}
-			if i = skipSpace(src, i); i >= len(src) || src[i] != ':' {
-				return 0, unexpected(src, i, "expected a colon")
-			}
-			dst[o] = ':'
-			i, o = skipSpace(src, i+1), o+1
 		}
 
 		if i >= len(src) {
@@ -79,11 +72,7 @@ func compact(dst, src []byte) (int, error) {
 			}
 		}
 
-		for i = skipSpace(src, i); open.depth > 0 && i < len(src) && src[i] == open.closer; o++ {
-			dst[o] = open.closer
-			open.pop()
-			i = skipSpace(src, i+1)
-		}
+		i, o = open.copyClosers(dst, src, skipSpace(src, i), o)
 		switch {
 		case open.depth == 0 && i == len(src):
 			return o, nil
@@ -95,6 +84,21 @@ func compact(dst, src []byte) (int, error) {
 		dst[o] = ','
 		i, o = skipSpace(src, i+1), o+1
 	}
+}
+
+// copyKey copies the name of an object's member and its colon from i to o, and returns where both end, up to the value.
+func copyKey(dst, src []byte, i, o int) (int, int, error) {
+	if i >= len(src) || src[i] != '"' {
+		return 0, 0, unexpected(src, i, "expected a quoted key")
+	}
+	if i, o = copyString(dst, src, i, o); o < 0 {
+		return 0, 0, stringError(src, i)
+	}
+	if i = skipSpace(src, i); i >= len(src) || src[i] != ':' {
+		return 0, 0, unexpected(src, i, "expected a colon")
+	}
+	dst[o] = ':'
+	return skipSpace(src, i+1), o + 1, nil
 }
 
 // unexpected is the error of a text that is not as it should be at byte i, or ends there.
@@ -139,6 +143,16 @@ func (l *levels) pop() {
 	if level := uint(l.depth - 1); l.objects[level/64]>>(level%64)&1 == 1 {
 		l.closer = '}'
 	}
+}
+
+// copyClosers copies the brackets from i on that close what is open to o, and returns where both end, behind white space.
+func (l *levels) copyClosers(dst, src []byte, i, o int) (int, int) {
+	for l.depth > 0 && i < len(src) && src[i] == l.closer {
+		dst[o] = l.closer
+		l.pop()
+		i, o = skipSpace(src, i+1), o+1
+	}
+	return i, o
 }
 
 // skipSpace returns where the white space that starts at i ends.
