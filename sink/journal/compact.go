@@ -72,7 +72,11 @@ func compact(dst, src []byte) (int, error) {
 			}
 		}
 
-		i, o = open.copyClosers(dst, src, skipSpace(src, i), o)
+		for i = skipSpace(src, i); open.depth > 0 && i < len(src) && src[i] == open.closer; o++ {
+			dst[o] = open.closer
+			open.pop()
+			i = skipSpace(src, i+1)
+		}
 		switch {
 		case open.depth == 0 && i == len(src):
 			return o, nil
@@ -143,16 +147,6 @@ func (l *levels) pop() {
 	if level := uint(l.depth - 1); l.objects[level/64]>>(level%64)&1 == 1 {
 		l.closer = '}'
 	}
-}
-
-// copyClosers copies the brackets from i on that close what is open to o, and returns where both end, behind white space.
-func (l *levels) copyClosers(dst, src []byte, i, o int) (int, int) {
-	for l.depth > 0 && i < len(src) && src[i] == l.closer {
-		dst[o] = l.closer
-		l.pop()
-		i, o = skipSpace(src, i+1), o+1
-	}
-	return i, o
 }
 
 // skipSpace returns where the white space that starts at i ends.
