@@ -38,13 +38,13 @@ func (Discard) NoteLoss(string, uint64, time.Time, time.Time) {}
 // Note does nothing.
 func (Discard) Note([]byte) error { return nil }
 
-// flushBytes is how many bytes of lines a pipeline gathers before it hands them over within a batch of datagrams.
-const flushBytes = 128 << 10
+// flushBytes is how many bytes of lines a pipeline gathers before it hands them over before the end.
+const flushBytes = 512 << 10
 
-// pipeline makes lines of the datagrams of one socket, and hands them to an Appender batch by batch. All its work is
+// pipeline makes lines of the datagrams of one socket, and hands them to an Appender round by round. All its work is
 // done on the goroutine that calls it; the lock is for those who look at the ledger.
 type pipeline struct {
-	to          Appender // set before the first batch
+	to          Appender // set before the first round
 	dropInvalid bool
 	debug       bool // log each datagram
 	log         zerolog.Logger
@@ -74,16 +74,16 @@ func newPipeline(o Options) *pipeline {
 	}
 }
 
-// begin starts a batch. Until end, the ledger is closed to lookers, so that what they see adds up.
+// begin starts a round. Until end, the ledger is closed to lookers, so that what they see adds up.
 func (p *pipeline) begin() { p.mu.Lock() }
 
-// end hands over the lines of the batch.
+// end hands over the lines of the round.
 func (p *pipeline) end() {
 	p.flush()
 	p.mu.Unlock()
 }
 
-// process takes one datagram of the batch: guard, decode, filter, dedup, line.
+// process takes one datagram of the round: guard, decode, filter, dedup, line.
 func (p *pipeline) process(datagram []byte, from netip.AddrPort, at time.Time) {
 	p.ledger.Received++
 	p.ledger.ReceivedBytes += uint64(len(datagram))

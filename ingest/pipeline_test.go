@@ -16,6 +16,7 @@ type recorder struct {
 	mu      sync.Mutex
 	lines   bytes.Buffer
 	entries int
+	appends int
 	room    int // entries that still fit; negative: no limit
 	losses  []string
 	notes   []string
@@ -34,6 +35,7 @@ func (r *recorder) Append(lines []byte, entries int) error {
 		panic(fmt.Sprintf("%d lines were called %d entries", got, entries))
 	}
 	r.entries += entries
+	r.appends++
 	r.lines.Write(lines)
 	return nil
 }

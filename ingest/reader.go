@@ -33,7 +33,7 @@ func (r *reader) run(ctx context.Context, to Appender) {
 	r.looked = r.opts.Now()
 	defer r.interruptedBy(ctx)()
 	for ctx.Err() == nil {
-		r.batch(r.socket.receive(r.patience()))
+		r.round(r.socket.receive(r.patience()))
 	}
 	r.drain()
 	r.look(r.opts.Now())
@@ -71,26 +71,40 @@ func (r *reader) drain() {
 		if n == 0 || err != nil {
 			return
 		}
-		r.batch(n, nil)
+		r.round(n, nil)
 	}
 }
 
-// batch deals with n datagrams that the socket has received.
-func (r *reader) batch(n int, err error) {
+// roundBatches bounds how long others wait for the ledger.
+const roundBatches = 16
+
+// round deals with n datagrams that the socket has received, and with those that wait behind them. Their lines are
+// handed over together, since handing over wakes up the journal's writer.
+func (r *reader) round(n int, err error) {
 	now := r.opts.Now()
-	r.note(err)
 	if n > 0 {
 		r.quiet, r.received = false, true
 		r.pipeline.begin()
-		for i := range n {
-			datagram, from := r.socket.datagram(i)
-			r.gateway.see(from.Addr(), now)
-			r.pipeline.process(datagram, from, now)
+		r.batch(n, now)
+		for batches := 1; batches < roundBatches && err == nil && r.socket.isFull(); batches++ {
+			n, err = r.socket.receiveNow()
+			now = r.opts.Now()
+			r.batch(n, now)
 		}
 		r.pipeline.end()
 	}
+	r.note(err)
 	if since := now.Sub(r.looked); since >= time.Second || since < 0 {
 		r.look(now)
+	}
+}
+
+// batch deals with the n datagrams of the socket's last batch.
+func (r *reader) batch(n int, now time.Time) {
+	for i := range n {
+		datagram, from := r.socket.datagram(i)
+		r.gateway.see(from.Addr(), now)
+		r.pipeline.process(datagram, from, now)
 	}
 }
 

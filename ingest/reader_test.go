@@ -25,11 +25,11 @@ func readerOf(t *testing.T, o Options) (r *reader, receive, tick func()) {
 	conn := dial(t, l.Addrs()[0].String())
 	receive = func() {
 		send(t, conn, `{"ID":"HTB"}`)
-		r.batch(r.socket.receive(time.Minute))
+		r.round(r.socket.receive(time.Minute))
 	}
 	tick = func() {
 		now = now.Add(time.Second)
-		r.batch(0, nil)
+		r.round(0, nil)
 	}
 	return r, receive, tick
 }

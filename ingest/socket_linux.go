@@ -23,10 +23,9 @@ const (
 	// bufferStride keeps the beginnings of the buffers, where small datagrams lie, from sharing cache sets.
 	bufferStride = bufferSize + 4096 + 64
 
-	// busyBatch is how many datagrams at once say that there is load. Then the socket is left alone for gatherPause
-	// before it is read again: waking up costs more than a datagram does.
-	busyBatch   = 8
-	gatherPause = 2 * time.Millisecond
+	// busyRound is how many datagrams at once say that there is load. Then the socket is left alone for a while before
+	// it is read again: waking up costs more than a datagram does.
+	busyRound = 8
 
 	// closePause is how soon datagrams come that come close upon each other.
 	closePause = 2 * time.Millisecond
@@ -49,8 +48,10 @@ type socket struct {
 	arrival     *os.File // of epoll
 	arrivalConn syscall.RawConn
 	interrupted atomic.Bool
-	last        int  // datagrams of the last batch
-	dense       bool // it came close upon the one before
+	pause       time.Duration // for which the socket is left alone under load
+	last        int           // datagrams of the last batch
+	round       int           // datagrams since the last wait
+	dense       bool          // they came close upon those before
 	buffers     []byte
 	headers     [batchSize]mmsghdr
 	iovecs      [batchSize]unix.Iovec
@@ -80,7 +81,15 @@ func listen(addr string, buffer int) (*socket, error) {
 	}
 	s.prepare()
 	s.granted, err = grantedBuffer(fd)
+	s.pause = pauseFor(s.granted)
 	return s, err
+}
+
+// pauseFor is how long a socket with this many bytes of buffer can be left alone under load: one millisecond, in which
+// 500,000 datagrams a second fill 200 KiB, and at most four, so that a line is in the file within ten.
+func pauseFor(granted int) time.Duration {
+	const each = 256 << 10
+	return time.Millisecond * time.Duration(min(max(granted/each, 1), 4))
 }
 
 // openArrival makes the epoll instance.
@@ -138,18 +147,26 @@ func (s *socket) prepare() {
 
 // receive waits for datagrams, but for no longer than patience, and returns how many it has received.
 func (s *socket) receive(patience time.Duration) (int, error) {
-	var err error
-	switch {
-	case s.last >= busyBatch && s.last < batchSize:
-		err = s.gather()
-	case s.last < busyBatch:
-		err = s.await(patience)
-	}
-	if err != nil {
-		return 0, err
+	if !s.isFull() {
+		if err := s.wait(patience); err != nil {
+			return 0, err
+		}
 	}
 	return s.receiveNow()
 }
+
+// wait ends a round: it lets datagrams gather under load, and else waits for the next.
+func (s *socket) wait(patience time.Duration) error {
+	busy := s.round >= busyRound
+	s.round = 0
+	if busy {
+		return s.gather()
+	}
+	return s.await(patience)
+}
+
+// isFull reports whether the last batch was full, so that more may wait.
+func (s *socket) isFull() bool { return s.last == batchSize }
 
 // gather leaves the socket alone for a while. It does so in a system call of its own, since the runtime's timers would
 // wake up another thread too.
@@ -157,7 +174,7 @@ func (s *socket) gather() error {
 	// The runtime's monitor takes a goroutine that only ever calls the kernel for one that hogs its processor, and then
 	// wakes up thousands of times a second to see to it. Yielding once a round keeps it quiet.
 	runtime.Gosched()
-	_, err := poll(nil, gatherPause)
+	_, err := poll(nil, s.pause)
 	return err
 }
 
@@ -218,6 +235,7 @@ func (s *socket) receiveNow() (int, error) {
 	switch errno {
 	case 0:
 		s.last = int(n)
+		s.round += s.last
 		return s.last, nil
 	case unix.EAGAIN, unix.EINTR:
 		return 0, nil

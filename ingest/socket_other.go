@@ -59,6 +59,9 @@ func (s *socket) receiveUntil(deadline time.Time) (int, error) {
 	return 1, nil
 }
 
+// isFull is false: there is one datagram at a time.
+func (s *socket) isFull() bool { return false }
+
 // datagram returns the datagram of the last batch, valid until the next one, and where it came from.
 func (s *socket) datagram(int) ([]byte, netip.AddrPort) { return s.buffer[:s.length], s.from }
 

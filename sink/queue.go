@@ -4,7 +4,7 @@ import "sync"
 
 const (
 	// chunkBytes is what the writer hands to the file at once, when there is that much.
-	chunkBytes = 256 << 10
+	chunkBytes = 640 << 10
 	// keptChunks is how many empty chunks are kept for the next load; after a backlog the rest goes back to the system.
 	keptChunks = 8
 )

@@ -11,14 +11,6 @@ const (
 	lastPause  = 5 * time.Second
 )
 
-// A chunk of busyBytes or more says that there is load. Then the writer leaves the queue alone for gatherPause, since
-// waking up for each batch costs more than writing it does. That, and the readers' own pause, stay within the 10 ms
-// that a line may take to the file.
-const (
-	busyBytes   = 4 << 10
-	gatherPause = 4 * time.Millisecond
-)
-
 // write is the writer goroutine: it alone writes to the file. It ends when the queue is closed and empty.
 func (j *Journal) write() {
 	for {
@@ -34,19 +26,7 @@ func (j *Journal) write() {
 			}
 		}
 		j.writeChunk(c)
-		load := len(c.lines)
 		j.queue.release(c)
-		if load >= busyBytes && load < chunkBytes/2 {
-			j.gather()
-		}
-	}
-}
-
-// gather waits for gatherPause, or until the journal closes.
-func (j *Journal) gather() {
-	select {
-	case <-j.closing:
-	case <-time.After(gatherPause):
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // gathered is how many bytes of lines the journal's writer hands over at once under load.
-const gathered = 256 << 10
+const gathered = 512 << 10
 
 // BenchmarkLines writes lines of 200 bytes to files that rotate at 100 MB, and reports the time of one. File gets them
 // as from the journal's writer: gathered in a buffer that is written when it is full, with another goroutine to tidy up,
