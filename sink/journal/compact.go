@@ -256,9 +256,12 @@ func copyDigits(dst, src []byte, i, o int) (int, int) {
 	return i, o
 }
 
+// words are JSON's literals.
+var words = [...]string{"true", "false", "null"}
+
 // copyWord copies the literal that begins at i to o, and returns where both end. If there is none, o is negative.
 func copyWord(dst, src []byte, i, o int) (int, int) {
-	for _, word := range [...]string{"true", "false", "null"} {
+	for _, word := range words {
 		if rest := src[i:]; len(rest) >= len(word) && string(rest[:len(word)]) == word {
 			return i + len(word), o + copy(dst[o:], word)
 		}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
-
-	"github.com/tidwall/gjson"
 )
 
 // ErrMalformed is what ParseLine returns, wrapped, for a line that is not a whole entry in the journal's own layout.
@@ -41,20 +39,10 @@ func ParseLine(line []byte) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	if !isJSON(e.Message) {
-		return Entry{}, malformed("message is not valid JSON")
+	if !isObject(e.Message) {
+		return Entry{}, errMessage
 	}
 	return e, nil
-}
-
-// isJSON reports whether message is valid JSON. The faster way to tell recurses, so that what is long enough to nest very
-// deep goes the other one, which takes nothing deeper than MaxDepth.
-func isJSON(message []byte) bool {
-	if len(message) <= 64<<10 {
-		return gjson.ValidBytes(message)
-	}
-	_, err := Compact(nil, message)
-	return err == nil
 }
 
 // parseLayout is ParseLine without the look into the message.
@@ -76,6 +64,8 @@ func parseLayout(line []byte) (Entry, error) {
 	}
 	return e, nil
 }
+
+var errMessage = malformed("message is not valid JSON")
 
 func malformed(why string) error {
 	return fmt.Errorf("%w: %s", ErrMalformed, why)

@@ -55,28 +55,49 @@ func (f *Filter) timely(millis int64) bool {
 	return (f.since == 0 || millis >= f.since) && (f.until == 0 || millis < f.until)
 }
 
-// Match reports whether e satisfies the filter.
-func (f *Filter) Match(e *Entry) bool {
-	if !f.timely(e.Millis) || len(f.sources) > 0 && !f.fromSources(e.Source.Addr()) {
+// passesOver reports whether line need not be parsed, since its time is outside the bounds.
+func (f *Filter) passesOver(line []byte) bool {
+	if f.bounds == (bounds{}) {
 		return false
 	}
-	return f.lookup == nil || f.matchFields(e.Message)
+	millis, _, timed := cutTimestamp(line)
+	return timed && !f.timely(millis)
 }
 
-// matchFields finds all fields in one pass over the message.
-func (f *Filter) matchFields(message []byte) bool {
+// Match reports whether e satisfies the filter.
+func (f *Filter) Match(e *Entry) bool {
+	if !f.matchEnvelope(e) {
+		return false
+	}
+	if f.lookup == nil {
+		return true
+	}
+	matched, _ := f.matchMessage(e.Message)
+	return matched
+}
+
+// matchEnvelope is Match without the look into the message.
+func (f *Filter) matchEnvelope(e *Entry) bool {
+	return f.timely(e.Millis) && (len(f.sources) == 0 || f.fromSources(e.Source.Addr()))
+}
+
+// matchMessage is the rest of Match, which tells too whether the message is valid.
+func (f *Filter) matchMessage(message []byte) (matched, valid bool) {
+	if f.lookup == nil {
+		return true, isObject(message)
+	}
 	var room [8][]byte
 	values := room[:]
 	if len(f.fields) > len(room) {
 		values = make([][]byte, len(f.fields))
 	}
-	f.lookup.Values(message, values[:len(f.fields)])
+	valid = f.lookup.Values(message, values[:len(f.fields)])
 	for i := range f.fields {
 		if !f.fields[i].match(values[i]) {
-			return false
+			return false, valid
 		}
 	}
-	return true
+	return true, valid
 }
 
 func (f *Filter) fromSources(addr netip.Addr) bool {
@@ -160,16 +181,18 @@ func (s *Scanner) take(line []byte, start int) bool {
 	if number > 0 {
 		s.number++
 	}
-	millis, _, timed := cutTimestamp(line)
-	if timed && s.Filter != nil && !s.Filter.timely(millis) {
+	if s.Filter != nil && s.Filter.passesOver(line) {
 		return false
 	}
 	e, err := parseLayout(line)
-	if err == nil && s.Filter != nil && !s.Filter.Match(&e) {
-		return false
-	}
-	if err == nil && !isJSON(e.Message) {
-		err = malformed("message is not valid JSON")
+	if err == nil {
+		matched, valid := s.match(&e)
+		if !matched {
+			return false
+		}
+		if !valid {
+			err = errMessage
+		}
 	}
 	e.Path, e.Number, e.Offset = s.block.Path, number, s.block.Offset+int64(start)
 	if err != nil {
@@ -178,6 +201,17 @@ func (s *Scanner) take(line []byte, start int) bool {
 	}
 	s.entry = e
 	return true
+}
+
+// match reports whether e satisfies the filter, and if so, whether its message is valid.
+func (s *Scanner) match(e *Entry) (matched, valid bool) {
+	if s.Filter == nil {
+		return true, isObject(e.Message)
+	}
+	if !s.Filter.matchEnvelope(e) {
+		return false, false
+	}
+	return s.Filter.matchMessage(e.Message)
 }
 
 func (s *Scanner) fault(at *Entry, err error) {

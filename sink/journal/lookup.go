@@ -39,19 +39,17 @@ func fieldNames(keys []string) []fieldName {
 }
 
 // Values sets values, which has an element for each path, to the JSON texts that the paths lead to in message; nil:
-// nowhere. Of several members of one name the last one counts, as for jq and other parsers. Message should be a valid and
-// compact object: of anything else it finds some part or nothing. It allocates nothing unless a name has escapes.
-func (l *Lookup) Values(message []byte, values [][]byte) {
+// nowhere. Of several members of one name the last one counts, as for jq and other parsers. It reports whether message
+// is a valid object: of anything else it finds some part or nothing. It allocates nothing unless a name has escapes.
+func (l *Lookup) Values(message []byte, values [][]byte) (valid bool) {
 	clear(values)
-	if len(message) == 0 || message[0] != '{' {
-		return
-	}
-	setMembers(message, l.first, values)
+	valid = setMembers(message, l.first, values)
 	for i, names := range l.rest {
 		if len(names) > 0 {
 			values[i] = valueAt(names, values[i])
 		}
 	}
+	return valid
 }
 
 // valueAt returns the value that names lead to in value; nil: there is none.
@@ -73,26 +71,21 @@ func valueAt(names []fieldName, value []byte) []byte {
 	return value
 }
 
-// setMembers sets values to those of the members of object with these names.
-func setMembers(object []byte, names []fieldName, values [][]byte) {
+// setMembers sets values to those of the members of object with these names, and reports whether object is valid.
+func setMembers(object []byte, names []fieldName, values [][]byte) (valid bool) {
 	escapes := bytes.IndexByte(object, '\\') >= 0
-	for i := 1; i < len(object) && object[i] == '"'; i++ {
-		start := i
-		i += stringLen(object[i:])
-		name := object[start:i]
-		i = min(i+1, len(object)) // A colon.
-		start = i
-		i += valueLen(object[i:])
-		value := object[start:i]
+	m := membersOf(object)
+	for m.step() {
 		for n := range names {
-			if quoted := names[n].quoted; len(name) == len(quoted) && name[1] == quoted[1] && string(name) == quoted {
-				values[n] = value
+			if quoted := names[n].quoted; len(m.name) == len(quoted) && m.name[1] == quoted[1] && string(m.name) == quoted {
+				values[n] = m.value
 			}
 		}
 		if escapes {
-			setEscaped(name, value, names, values)
+			setEscaped(m.name, m.value, names, values)
 		}
 	}
+	return m.whole()
 }
 
 // setEscaped sets the value of a member whose name, a JSON string, is one of names once its escapes are resolved.
@@ -114,66 +107,17 @@ func element(array []byte, key string) []byte {
 	if err != nil || n < 0 {
 		return nil
 	}
-	for rest := array[1:]; len(rest) > 0 && rest[0] != ']'; n-- {
-		size := valueLen(rest)
-		if n == 0 {
-			return rest[:size]
-		}
-		if rest = rest[size:]; len(rest) == 0 || rest[0] != ',' {
+	for i := skipSpace(array, 1); ; n-- {
+		end := valueEnd(array, i, 1)
+		if end == none {
 			return nil
 		}
-		rest = rest[1:]
-	}
-	return nil
-}
-
-// valueLen is the length of the value that b begins with.
-func valueLen(b []byte) int {
-	if len(b) == 0 {
-		return 0
-	}
-	switch b[0] {
-	case '"':
-		return stringLen(b)
-	case '{', '[':
-		return nestedLen(b)
-	}
-	for i, c := range b {
-		if c == ',' || c == '}' || c == ']' {
-			return i
+		if n == 0 {
+			return array[i:end]
 		}
-	}
-	return len(b)
-}
-
-// stringLen is the length of the string that b begins with, quotes included.
-func stringLen(b []byte) int {
-	for i := 1; i < len(b); i++ {
-		switch c := b[i]; {
-		case isPlain[c]:
-		case c == '"':
-			return i + 1
-		case c == '\\':
-			i++
+		if i = skipSpace(array, end); i >= len(array) || array[i] != ',' {
+			return nil
 		}
+		i = skipSpace(array, i+1)
 	}
-	return len(b)
-}
-
-// nestedLen is the length of the object or array that b begins with.
-func nestedLen(b []byte) int {
-	depth := 0
-	for i := 0; i < len(b); i++ {
-		switch b[i] {
-		case '"':
-			i += stringLen(b[i:]) - 1
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		}
-	}
-	return len(b)
 }

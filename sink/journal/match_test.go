@@ -84,8 +84,9 @@ func TestFieldsMatchTheTextOfTheirValues(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := m.matchFields([]byte(message)); got != want {
-			t.Errorf("%s=%s: got %v, want %v", path, pattern, got, want)
+		got, valid := m.matchMessage([]byte(message))
+		if got != want || !valid {
+			t.Errorf("%s=%s: got %v of a message that is valid: %v, want %v", path, pattern, got, valid, want)
 		}
 	}
 	f("ID", "HTB", true)

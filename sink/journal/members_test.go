@@ -1,0 +1,33 @@
+package journal
+
+import (
+	"strings"
+	"testing"
+)
+
+// FuzzObjectIsValidIfCompactTakesIt holds the two ways of checking a message against each other.
+func FuzzObjectIsValidIfCompactTakesIt(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, ` { "a" : [ 1 , { } , [ ] ] } `, `{"a":-0.5e+7,"b":"\u00e9\n","c":true,"d":false,"e":null}`, `{"a":1,"a":2}`, `[1]`, `1`, ``,
+		`{`, `{"`, `{"a"`, `{"a":`, `{"a":1`, `{"a":1,`, `{"a":1,}`, `{,}`, `{a:1}`, `{"a" 1}`, `{"a":}`, `{"a":[}`, `{"a":[1,]}`, `{"a":[1}`,
+		`{"a":01}`, `{"a":1.}`, `{"a":.1}`, `{"a":-}`, `{"a":1e}`, `{"a":+1}`, `{"a":tru}`, `{"a":nulll}`, `{"a":"` + "\x1f" + `"}`, `{"a":"\x"}`,
+		`{"a":"\u12g4"}`, `{"a":"1234567\"8"}`, `{"a":"12345678` + "\x00" + `"}`, `{"a":"12345678\"}`, "{\"a\":\"\xff\x80\"}", `{} {}`, `{}x`, "\xef\xbb\xbf{}",
+		`{"a":` + strings.Repeat("[", MaxDepth-1) + strings.Repeat("]", MaxDepth-1) + `}`,
+		`{"a":` + strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth) + `}`,
+		strings.Repeat(`{"a":`, MaxDepth) + `1` + strings.Repeat("}", MaxDepth),
+		strings.Repeat(`{"a":`, MaxDepth+1) + `1` + strings.Repeat("}", MaxDepth+1),
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		compact, err := Compact(nil, text)
+		want := err == nil && compact[0] == '{'
+		if got := isObject(text); got != want {
+			t.Errorf("%q: got %v, want %v", text, got, want)
+		}
+		values := make([][]byte, 1)
+		if got := NewLookup("a").Values(text, values); got != want {
+			t.Errorf("looking into %q: got %v, want %v", text, got, want)
+		}
+	})
+}
