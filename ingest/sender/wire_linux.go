@@ -151,13 +151,14 @@ func sourceAddr(i int) [4]byte {
 }
 
 // sendmmsg hands headers to the kernel, waiting for room in the socket if need be, and returns how many it took. An
-// error is about the header after those.
+// error is about the header after those. The socket does not block, so the runtime is not told of the call: its
+// monitor would wake up each time to take the processor away meanwhile.
 func (w *wire) sendmmsg(headers []header) (int, error) {
 	var sent uintptr
 	var errno syscall.Errno
 	err := w.raw.Write(func(fd uintptr) bool {
 		for {
-			sent, _, errno = unix.Syscall6(unix.SYS_SENDMMSG, fd,
+			sent, _, errno = unix.RawSyscall6(unix.SYS_SENDMMSG, fd,
 				uintptr(unsafe.Pointer(&headers[0])), uintptr(len(headers)), 0, 0, 0)
 			if errno != unix.EINTR {
 				return errno != unix.EAGAIN
@@ -175,9 +176,14 @@ func (w *wire) sendmmsg(headers []header) (int, error) {
 
 func isRefused(err error) bool { return errors.Is(err, unix.ECONNREFUSED) }
 
-// nap sleeps for d more exactly than time.Sleep, whose clock ticks in milliseconds once the process is idle.
+// nap sleeps for d, a few milliseconds at most, more exactly than time.Sleep, whose clock ticks in milliseconds once the
+// process is idle. The runtime is not told, as of sendmmsg.
 func nap(d time.Duration) {
 	left := unix.NsecToTimespec(d.Nanoseconds())
-	for unix.Nanosleep(&left, &left) == unix.EINTR {
+	for {
+		_, _, errno := unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&left)), uintptr(unsafe.Pointer(&left)), 0)
+		if errno != unix.EINTR {
+			return
+		}
 	}
 }
