@@ -247,10 +247,21 @@ func (b *bench) undisturbed(ctx context.Context, c contender, l load) (r result,
 }
 
 // merge is the cheapest of all runs, with the worst loss and memory of them.
-func merge(all []result) result {
-	m := slices.MinFunc(all, func(a, b result) int { return cmp.Compare(a.each(), b.each()) })
-	for _, r := range all {
-		m.rss, m.lost = max(m.rss, r.rss), max(m.lost, r.lost)
+func merge(all []result) result { return worst(slices.MinFunc(all, cheaper), all) }
+
+// middle is the run of middle cost of all, with the worst loss and memory of them. Among many alike it says more than the
+// cheapest, which may have met a moment when the machine was faster.
+func middle(all []result) result {
+	sorted := slices.SortedFunc(slices.Values(all), cheaper)
+	return worst(sorted[len(sorted)/2], all)
+}
+
+func cheaper(a, b result) int { return cmp.Compare(a.each(), b.each()) }
+
+// worst is r with the worst loss and memory of all runs.
+func worst(r result, all []result) result {
+	for _, other := range all {
+		r.rss, r.lost = max(r.rss, other.rss), max(r.lost, other.lost)
 	}
-	return m
+	return r
 }

@@ -190,7 +190,7 @@ func sources(ctx context.Context, b *bench) error {
 	var rows table
 	var least, most time.Duration
 	for _, l.sources = range numbers {
-		r := merge(all[l.sources])
+		r := middle(all[l.sources])
 		rows.add(count(l.sources), count(r.lost), micros(r.each()), mebibytes(r.rss))
 		if least == 0 || r.each() < least {
 			least = r.each()
@@ -205,7 +205,7 @@ func sources(ctx context.Context, b *bench) error {
 
 // takeTurns runs l with each number of sources in turns, so that what changes in the machine meanwhile meets all alike.
 func (b *bench) takeTurns(ctx context.Context, l load, numbers []int) (map[int][]result, error) {
-	rounds := 5
+	rounds := 11
 	if b.short {
 		rounds = 1
 	}
