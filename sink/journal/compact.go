@@ -1,8 +1,10 @@
 package journal
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 )
 
@@ -161,14 +163,13 @@ func skipSpace(src []byte, i int) int {
 // the offending byte.
 func copyString(dst, src []byte, i, o int) (int, int) {
 	dst[o] = '"'
-	for i, o = i+1, o+1; i < len(src); {
-		b := src[i]
-		dst[o] = b
-		if isPlain[b] {
-			i, o = i+1, o+1
-			continue
+	for i, o = i+1, o+1; ; {
+		i, o = copyPlain(dst, src, i, o)
+		if i >= len(src) {
+			return i, -1
 		}
-		if b == '"' {
+		if src[i] == '"' {
+			dst[o] = '"'
 			return i + 1, o + 1
 		}
 		n := copy(dst[o:], escape(src[i:]))
@@ -177,7 +178,35 @@ func copyString(dst, src []byte, i, o int) (int, int) {
 		}
 		i, o = i+n, o+n
 	}
-	return i, -1
+}
+
+// copyPlain copies the bytes that stand for themselves in a string from i to o, and returns where both end. It copies
+// eight at a time: most strings are so short that the end of a loop over bytes would be mispredicted. What it copies beyond
+// the end is still within dst, and is overwritten.
+func copyPlain(dst, src []byte, i, o int) (int, int) {
+	for len(src)-i >= 8 {
+		word := binary.LittleEndian.Uint64(src[i:])
+		binary.LittleEndian.PutUint64(dst[o:], word)
+		n := plainBytes(word)
+		i, o = i+n, o+n
+		if n < 8 {
+			return i, o
+		}
+	}
+	for i < len(src) && isPlain[src[i]] {
+		dst[o] = src[i]
+		i, o = i+1, o+1
+	}
+	return i, o
+}
+
+// plainBytes is how many of the eight bytes of word, from the lowest on, stand for themselves in a string.
+func plainBytes(word uint64) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	quote, backslash := word^(ones*'"'), word^(ones*'\\')
+	// The high bit of each byte says whether the byte is to be stopped at; borrowing spoils only those above the first.
+	stops := ((word-ones*' ')&^word | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs
+	return bits.TrailingZeros64(stops) / 8 // Of none they are 64.
 }
 
 // isPlain says of each byte whether it stands for itself in a string.

@@ -1,9 +1,6 @@
 package journal
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "encoding/binary"
 
 // members walks the members of a JSON object in their order, and checks the text as RFC 8259 has it on the way. White
 // space between tokens is passed over; what nests deeper than MaxDepth is a fault. It allocates nothing.
@@ -170,17 +167,13 @@ func stringEnd(text []byte, i int) int {
 	}
 }
 
-// plainEnd returns where the bytes end that stand for themselves in a string, from i on. It looks at eight at a time,
-// since most strings are so short that the end of a loop over bytes would be mispredicted.
+// plainEnd returns where the bytes end that stand for themselves in a string, from i on. It goes eight by eight, as
+// copyPlain does.
 func plainEnd(text []byte, i int) int {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	for ; len(text)-i >= 8; i += 8 {
-		w := binary.LittleEndian.Uint64(text[i:])
-		quote, backslash := w^(ones*'"'), w^(ones*'\\')
-		// The lowest of these bits is right, and those above it need not be.
-		odd := ((w-ones*' ')&^w | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs
-		if odd != 0 {
-			return i + bits.TrailingZeros64(odd)/8
+	for len(text)-i >= 8 {
+		n := plainBytes(binary.LittleEndian.Uint64(text[i:]))
+		if i += n; n < 8 {
+			return i
 		}
 	}
 	for i < len(text) && isPlain[text[i]] {

@@ -1,6 +1,8 @@
 package journal
 
 import (
+	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -30,4 +32,24 @@ func FuzzObjectIsValidIfCompactTakesIt(f *testing.F) {
 			t.Errorf("looking into %q: got %v, want %v", text, got, want)
 		}
 	})
+}
+
+func TestEveryByteOfAStringIsCheckedWhereverItStands(t *testing.T) {
+	for length := range 20 {
+		text := []byte(`{"a":"` + strings.Repeat("x", length) + `"}`)
+		for at := range length {
+			for b := range 256 {
+				text[len(`{"a":"`)+at] = byte(b)
+				want := json.Valid(text)
+				if got := isObject(text); got != want {
+					t.Errorf("%q: got valid %v, want %v", text, got, want)
+				}
+				compact, err := Compact(nil, text)
+				if got := err == nil; got != want || want && !bytes.Equal(compact, text) {
+					t.Errorf("%q: got %q and %v, want valid %v", text, compact, err, want)
+				}
+			}
+			text[len(`{"a":"`)+at] = 'x'
+		}
+	}
 }
