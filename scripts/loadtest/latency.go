@@ -4,13 +4,42 @@ package main
 
 import (
 	"bufio"
+	"context"
+	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// delays are the ages of the messages of one run when their lines were in the file.
+type delays struct {
+	ages      []time.Duration
+	rotations int
+}
+
+func (d delays) median() time.Duration { return percentile(d.ages, 0.5) }
+
+func (d delays) most() time.Duration { return percentile(d.ages, 0.999) }
+
+// delays runs the load, with ten rotations.
+func (b *bench) delays(ctx context.Context, l load) (d delays, err error) {
+	c := hbjournal(b.program, fmt.Sprintf("JOURNAL_MAX_SIZE=%d", l.count*lineSize/10))
+	r, err := b.run(ctx, c, l, func(p *process) error {
+		path := filepath.Join(p.dir, "messages.journal")
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		d.ages, err = follow(f, path, l.count, time.Minute)
+		return err
+	})
+	d.rotations = r.files - 1
+	return d, err
+}
 
 // follow reads the journal at path, opened as f, as it grows, over rotations, until it has seen count messages or limit
 // is over, and returns how old each was, by the time of sending that it carries, when its line could be read. It looks

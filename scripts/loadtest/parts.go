@@ -3,11 +3,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -147,32 +148,29 @@ func (b *bench) idleShare(ctx context.Context, c contender, length time.Duration
 	return (after - before).Seconds() / time.Since(start).Seconds(), err
 }
 
-// latency is from the sending of a message to its line in the file, over some rotations.
+// latency is from the sending of a message to its line in the file, over some rotations. Of three runs, the one counts
+// whose 99.9 % is in the middle.
 func latency(ctx context.Context, b *bench) error {
-	l := load{rate: 1_000, count: 20_000}
+	l, rounds := load{rate: 1_000, count: 20_000}, 3
 	if b.short {
-		l.count = 500
+		l.count, rounds = 500, 1
 	}
-	var ages []time.Duration
-	c := hbjournal(b.program, fmt.Sprintf("JOURNAL_MAX_SIZE=%d", l.count*lineSize/10))
-	r, err := b.run(ctx, c, l, func(p *process) error {
-		path := filepath.Join(p.dir, "messages.journal")
-		f, err := os.Open(path)
+	var runs []delays
+	for range rounds {
+		d, err := b.delays(ctx, l)
 		if err != nil {
 			return err
 		}
-		ages, err = follow(f, path, l.count, time.Minute)
-		return err
-	})
-	if err != nil {
-		return err
+		runs = append(runs, d)
 	}
+	slices.SortFunc(runs, func(a, b delays) int { return cmp.Compare(a.most(), b.most()) })
+	d := runs[len(runs)/2]
 	var rows table
-	half, most := percentile(ages, 0.5), percentile(ages, 0.999)
-	rows.add(l.String(), count(r.files-1), millis(half), millis(percentile(ages, 0.99)), millis(most), millis(percentile(ages, 1)))
+	rows.add(l.String(), count(d.rotations), millis(d.median()), millis(percentile(d.ages, 0.99)), millis(d.most()),
+		millis(percentile(d.ages, 1)))
 	rows.print(os.Stdout, "load", "rotations", "median", "99 %", "99.9 %", "max")
-	b.goal("latency at 1,000/s, median", "2 ms", millis(half), half < 2*time.Millisecond)
-	b.goal("latency at 1,000/s, 99.9 %", "15 ms", millis(most), most < 15*time.Millisecond)
+	b.goal("latency at 1,000/s, median", "2 ms", millis(d.median()), d.median() < 2*time.Millisecond)
+	b.goal("latency at 1,000/s, 99.9 %", "15 ms", millis(d.most()), d.most() < 15*time.Millisecond)
 	return nil
 }
 
