@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	wakeInterval = 250 * time.Microsecond // a Pacer wakes up at most this often
+	wakeInterval = 250 * time.Microsecond // what is due within it is sent together
 	maxDue       = 1024                   // and calls at most this many datagrams due at once
 	maxBehind    = time.Second            // later than this, the schedule is moved instead of caught up with
 )
@@ -39,16 +39,15 @@ func (p Pace) Start() *Pacer {
 	return pacer
 }
 
-// Next blocks until datagrams are due, and returns how many; 0 when the count or the time is used up.
+// Next blocks until a quantum of datagrams is due, and returns how many are; 0 when the count or the time is used up.
 func (p *Pacer) Next(ctx context.Context) (int, error) {
 	for {
-		now := time.Now()
-		n := p.due(now)
-		if n > 0 || p.finished(now) {
+		now, quantum := time.Now(), p.quantum()
+		if n := p.due(now); n >= quantum || p.finished(now) {
 			p.done += n
 			return n, ctx.Err()
 		}
-		wake := p.start.Add(p.offset(p.done - p.base + p.quantum()))
+		wake := p.start.Add(p.offset(p.done - p.base + quantum - 1))
 		if !p.end.IsZero() && p.end.Before(wake) {
 			wake = p.end
 		}
@@ -90,9 +89,10 @@ func (p *Pacer) offset(n int) time.Duration {
 	return time.Duration(math.Ceil(float64(n) / p.pace.Rate * float64(time.Second)))
 }
 
-// quantum is how many datagrams beyond the first a wake-up may wait for.
+// quantum is how many datagrams are worth waking up for. A sender that took fewer would, at rates that it can just keep,
+// never rest: it would take them in ever smaller batches, which cost it twice as much.
 func (p *Pacer) quantum() int {
-	return int(p.pace.Rate * wakeInterval.Seconds())
+	return min(1+int(p.pace.Rate*wakeInterval.Seconds()), maxDue, p.left())
 }
 
 // WaitUntil blocks until t, to within some tens of microseconds on Linux and without spinning, or until ctx ends.

@@ -92,6 +92,32 @@ func TestRateIsKept(t *testing.T) {
 	}
 }
 
+func TestBusySenderWaitsForAQuantumInsteadOfTakingEverSmallerBatches(t *testing.T) {
+	p := Pace{Rate: 100_000, Count: 2_001}.Start()
+	for total := 0; total < 2_001; {
+		for p.due(time.Now()) == 0 { // The sender is so busy with a batch that the next datagram is due already.
+		}
+		n, err := p.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if total += n; n < 26 && total < 2_001 {
+			t.Fatalf("got %d datagrams after %d, want the 26 of 250 µs", n, total-n)
+		}
+	}
+}
+
+func TestRateBeyondWhatIsDueAtOnceIsSentAsFastAsItGoes(t *testing.T) {
+	p := Pace{Rate: 1e9, Count: 5_000}.Start()
+	for total := 0; total < 5_000; {
+		n, err := p.Next(t.Context())
+		if err != nil || n == 0 {
+			t.Fatalf("got %d, %v after %d datagrams of 5000", n, err, total)
+		}
+		total += n
+	}
+}
+
 func TestCancelledContextEndsTheWait(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	p := Pace{Rate: 0.001}.Start()
