@@ -174,52 +174,6 @@ func latency(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// sources is the cost of a datagram as the senders become many.
-func sources(ctx context.Context, b *bench) error {
-	l := load{rate: 100_000, count: 200_000}
-	numbers := []int{1, 10, 100, 1_000, 10_000, 100_000}
-	if b.short {
-		l, numbers = load{rate: 5_000, count: 5_000}, []int{1, 1_000}
-	}
-	all, err := b.takeTurns(ctx, l, numbers)
-	if err != nil {
-		return err
-	}
-	var rows table
-	var least, most time.Duration
-	for _, l.sources = range numbers {
-		r := middle(all[l.sources])
-		rows.add(count(l.sources), count(r.lost), micros(r.each()), mebibytes(r.rss))
-		if least == 0 || r.each() < least {
-			least = r.each()
-		}
-		most = max(most, r.each())
-	}
-	rows.print(os.Stdout, "sources at "+l.String(), "lost", "CPU µs each", "peak RSS")
-	spread := float64(most)/float64(max(least, 1)) - 1
-	b.goal("CPU a datagram, 1 to 100,000 sources", "within 10 %", fmt.Sprintf("%.0f %%", spread*100), spread <= 0.1)
-	return nil
-}
-
-// takeTurns runs l with each number of sources in turns, so that what changes in the machine meanwhile meets all alike.
-func (b *bench) takeTurns(ctx context.Context, l load, numbers []int) (map[int][]result, error) {
-	rounds := 11
-	if b.short {
-		rounds = 1
-	}
-	all := map[int][]result{}
-	for range rounds {
-		for _, l.sources = range numbers {
-			r, err := b.undisturbed(ctx, hbjournal(b.program), l)
-			if err != nil {
-				return nil, err
-			}
-			all[l.sources] = append(all[l.sources], r)
-		}
-	}
-	return all, nil
-}
-
 // rotation is twenty rotations, or a few small ones, under load.
 func rotation(ctx context.Context, b *bench) error {
 	rotations, size, l := 20, rotationSize, load{rate: 200_000}
