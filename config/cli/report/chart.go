@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"html/template"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -108,9 +109,40 @@ func rateOptions(all []series, size canvas) charts.LineChartOption {
 		BoundaryGap: charts.Ptr(false), LabelCount: 1,
 	}
 	opt.YAxis = []charts.YAxisOption{{
-		Min: charts.Ptr(0.0), LabelCount: 5, LabelFontStyle: font, ValueFormatter: figure,
+		Min: charts.Ptr(0.0), Max: charts.Ptr(axisTop(stackedPeak(all))),
+		LabelCount: axisSteps + 1, LabelFontStyle: font, ValueFormatter: figure,
 	}}
 	return opt
+}
+
+// axisSteps is how many steps the axis of the rates has.
+const axisSteps = 4
+
+// axisTop returns the end of an axis that has room for peak and round numbers at its steps.
+func axisTop(peak float64) float64 {
+	if peak <= 0 {
+		return 1
+	}
+	step := peak / axisSteps
+	unit := math.Pow10(int(math.Floor(math.Log10(step))))
+	for _, round := range []float64{1, 2, 2.5, 5} {
+		if step <= round*unit {
+			return axisSteps * round * unit
+		}
+	}
+	return axisSteps * 10 * unit
+}
+
+// stackedPeak returns the highest sum of all at one time.
+func stackedPeak(all []series) (peak float64) {
+	for i := range all[0].Rates {
+		var sum float64
+		for _, s := range all {
+			sum += s.Rates[i]
+		}
+		peak = max(peak, sum)
+	}
+	return peak
 }
 
 // frame is where the areas lie in a drawing.

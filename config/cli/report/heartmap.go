@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"html/template"
 	"slices"
@@ -30,7 +29,7 @@ type beatRow struct {
 func heartMap(r *summary.Report, zone *time.Location) []beatRow {
 	hosts := slices.SortedFunc(slices.Values(r.Hosts), byTrouble)
 	hosts = hosts[:min(mapRows, len(hosts))]
-	slices.SortFunc(hosts, func(a, b summary.Host) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(hosts, func(a, b summary.Host) int { return byNumber(a.Name, b.Name) })
 	var rows []beatRow
 	for i := range hosts {
 		h := &hosts[i]

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -210,11 +212,39 @@ func TestTicksStandAtRoundTimesOfTheZone(t *testing.T) {
 			t.Errorf("%v hours: got %q, want %q", hours, got, want)
 		}
 	}
-	f(24, time.UTC, "00:00 06:00 12:00 18:00 00:00")
-	f(24, kathmandu, "06:00 12:00 18:00 00:00")
-	f(0.5, time.UTC, "00:00 00:15 00:30")
+	f(24, time.UTC, "Mar 28 06:00 12:00 18:00 Mar 29")
+	f(24, kathmandu, "06:00 12:00 18:00 Mar 29")
+	f(0.5, time.UTC, "Mar 28 00:15 00:30")
+	f(48, time.UTC, "Mar 28 12:00 Mar 29 12:00 Mar 30")
 	f(24*30, time.UTC, "Mar 30 Apr 6 Apr 13 Apr 20 Apr 27")
 	f(0, time.UTC, "")
+}
+
+func TestNumbersInNamesSortAsNumbers(t *testing.T) {
+	want := []string{"", "10", "db", "web", "web-9", "web-09", "web-10", "web-10a", "web1.2", "web1.10", "web2", "web99999999999999999999", "x"}
+	got := slices.Clone(want)
+	slices.Reverse(got)
+	slices.SortFunc(got, byNumber)
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestRateAxisEndsAtARoundNumberAboveThePeak(t *testing.T) {
+	f := func(peak, want float64) {
+		t.Helper()
+		if got := axisTop(peak); math.Abs(got-want) > want*1e-9 {
+			t.Errorf("peak %v: got %v, want %v", peak, got, want)
+		}
+	}
+	f(0, 1)
+	f(0.877, 1)
+	f(1, 1)
+	f(1.01, 2)
+	f(3.9, 4)
+	f(61, 80)
+	f(81, 100)
+	f(123_456, 200_000)
 }
 
 func TestAnUnknownFormatIsAnError(t *testing.T) {

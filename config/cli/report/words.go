@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -141,6 +142,28 @@ func seconds(s float64) time.Duration {
 	return time.Duration(s * float64(time.Second))
 }
 
+// byNumber compares names with the numbers in them as numbers: web2 comes before web10.
+func byNumber(a, b string) int {
+	for a != "" && b != "" {
+		i, j := leadingDigits(a), leadingDigits(b)
+		if i > 0 && j > 0 {
+			x, y := strings.TrimLeft(a[:i], "0"), strings.TrimLeft(b[:j], "0")
+			if c := cmp.Or(cmp.Compare(len(x), len(y)), strings.Compare(x, y), cmp.Compare(i, j)); c != 0 {
+				return c
+			}
+			a, b = a[i:], b[j:]
+			continue
+		}
+		if a[0] != b[0] {
+			return cmp.Compare(a[0], b[0])
+		}
+		a, b = a[1:], b[1:]
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+func leadingDigits(s string) int { return len(s) - len(strings.TrimLeft(s, "0123456789")) }
+
 // plural returns n, in few digits, and the word for that many.
 func plural(n int64, one, many string) string {
 	if n == 1 {
@@ -187,11 +210,24 @@ func ticks(from, to time.Time, most int, zone *time.Location) []tick {
 	var out []tick
 	for at := from.Add(shift).Truncate(step).Add(-shift); !at.After(to); at = at.Add(step) {
 		if !at.Before(from) {
-			out = append(out, tick{float64(at.Sub(from)) / float64(length), at.In(zone).Format(layout)})
+			out = append(out, tick{float64(at.Sub(from)) / float64(length), tickText(at.In(zone), layout)})
 		}
 	}
 	return out
 }
+
+// tickText is what a mark says. Where times of a day are marked, midnight says which day begins.
+func tickText(at time.Time, layout string) string {
+	if layout == clockLayout && at.Hour() == 0 && at.Minute() == 0 {
+		layout = dayLayout
+	}
+	return at.Format(layout)
+}
+
+const (
+	clockLayout = "15:04"
+	dayLayout   = "Jan 2"
+)
 
 // tickStep returns the least round step that divides length into at most most parts, and how its instants are written.
 func tickStep(length time.Duration, most int) (step time.Duration, layout string) {
@@ -214,12 +250,10 @@ func tickStep(length time.Duration, most int) (step time.Duration, layout string
 	switch {
 	case step < time.Minute:
 		return step, "15:04:05"
-	case step < day && length <= day:
-		return step, "15:04"
 	case step < day:
-		return step, "Jan 2 15:04"
+		return step, clockLayout
 	case length < 365*day:
-		return step, "Jan 2"
+		return step, dayLayout
 	}
 	return step, "Jan 2006"
 }
