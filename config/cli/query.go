@@ -24,15 +24,13 @@ const queryExample = `  hbjournal query --since 2h --id PLG --plugin cpu_monitor
 
 // queryFlags are the flags of `query`, beside those of its selection.
 type queryFlags struct {
-	last      int // -n; -1: all
-	follow    bool
-	reverse   bool
-	count     bool
-	output    string
-	jq        string
-	raw       bool
-	failEmpty bool
-	color     string
+	printFlags
+	last    int // -n; -1: all
+	follow  bool
+	reverse bool
+	count   bool
+	jq      string
+	raw     bool
 }
 
 func newQuery(env Env) *cobra.Command {
@@ -76,13 +74,9 @@ func (f *queryFlags) addOutput(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&f.reverse, "reverse", false, "newest entries first")
 	flags.BoolVar(&f.count, "count", false, "print only how many entries there are")
-	flags.StringVarP(&f.output, "output", "o", "json", "`form` of the output: json (as in the journal), pretty, table, csv or logfmt")
 	flags.StringVar(&f.jq, "jq", "", "print the values that this jq `expression` gives for each entry")
 	flags.BoolVarP(&f.raw, "raw", "r", false, "print strings that --jq gives without quotes")
-	flags.BoolVar(&f.failEmpty, "fail-empty", false, "exit with 1 if there is no entry")
-	flags.StringVar(&f.color, "color", "auto", "`when` pretty and table are coloured: auto (on a terminal), always or never")
-	completeFixed(cmd, "output", outputs...)
-	completeFixed(cmd, "color", "auto", "always", "never")
+	f.add(cmd, outputs, "pretty and table are")
 }
 
 // query is one run of the command.
@@ -128,25 +122,22 @@ func (q *query) check(args []string) error {
 	fault(q.follow && q.count, "-f and --count: following has no end to count to")
 	fault(q.follow && (len(args) > 1 || slices.Contains(args, journal.Stdin)), "-f follows one journal: name its live file, or none")
 	fault(q.last < -1, "-n: must not be negative")
-	fault(!slices.Contains([]string{"auto", "always", "never"}, q.color), fmt.Sprintf("--color %q: give auto, always or never", q.color))
-	if len(faults) == 0 {
-		return nil
+	if err := errors.Join(append(faults, q.invalid())...); err != nil {
+		return &usageError{err, "see 'hbjournal query --help'"}
 	}
-	return &usageError{errors.Join(faults...), "see 'hbjournal query --help'"}
+	return nil
 }
 
 func (q *query) compile(env Env) (err error) {
 	if q.jq, err = compileJQ(q.queryFlags.jq); err != nil {
 		return err
 	}
-	width, terminal := terminalWidth(env.Stdout)
-	o := rendering{color: q.color == "always" || q.color == "auto" && terminal && env.environ()["NO_COLOR"] == "", width: width, zone: time.UTC}
+	width, _ := terminalWidth(env.Stdout)
+	o := rendering{color: q.colored(env), width: width, zone: time.UTC}
 	if q.selection.cfg.Config.JournalLocalTime {
 		o.zone = time.Local
 	}
-	if q.render, err = o.renderer(q.queryFlags.output); err != nil {
-		return err
-	}
+	q.render = o.renderer(q.output)
 	q.out.header = q.render.header
 	if q.follow && len(q.selection.options.Paths) == 1 {
 		live := q.selection.options.Paths[0]
@@ -232,12 +223,12 @@ func (q *query) appendValue(dst []byte, e *journal.Entry, v jqResult) ([]byte, e
 	}
 	if q.render.value == nil {
 		return dst, &usageError{
-			fmt.Errorf("-o %s takes whole entries, and --jq gave another value", q.queryFlags.output),
+			fmt.Errorf("-o %s takes whole entries, and --jq gave another value", q.output),
 			"use select(...) in --jq, or -o json or pretty",
 		}
 	}
 	text, err := v.appendTo(nil, q.raw)
-	if err != nil || q.queryFlags.output == "json" || q.raw {
+	if err != nil || q.output == "json" || q.raw {
 		return append(dst, text...), err
 	}
 	return q.render.value(dst, text[:len(text)-1]), nil
@@ -338,8 +329,6 @@ func (q *query) finish(ctx context.Context, err error) error {
 		return q.selection.explain(err)
 	case q.faults.count > 0:
 		return q.faults.err()
-	case q.matched == 0 && q.failEmpty:
-		return errors.New("no entry matches (--fail-empty)")
 	}
-	return nil
+	return q.errEmpty(int64(q.matched))
 }

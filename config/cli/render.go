@@ -32,25 +32,22 @@ type rendering struct {
 
 var outputs = []string{"json", "pretty", "table", "csv", "logfmt"}
 
-func (o rendering) renderer(output string) (renderer, error) {
+// renderer returns that of one of outputs.
+func (o rendering) renderer(output string) renderer {
 	switch output {
-	case "json":
-		return renderer{entry: appendJournal, value: appendLine}, nil
 	case "pretty":
 		return renderer{
 			entry: func(dst []byte, e *journal.Entry) []byte { return o.appendPretty(dst, e.Line) },
 			value: o.appendPretty,
-		}, nil
+		}
 	case "table":
-		return renderer{header: o.tableHeader(), entry: o.appendTable}, nil
+		return renderer{header: o.tableHeader(), entry: o.appendTable}
 	case "csv":
-		return renderer{header: "timestamp,datetime,source_ip,source_port,id,name,plugin,message\n", entry: appendCSV}, nil
+		return renderer{header: "timestamp,datetime,source_ip,source_port,id,name,plugin,message\n", entry: appendCSV}
 	case "logfmt":
-		return renderer{entry: appendLogfmt}, nil
+		return renderer{entry: appendLogfmt}
 	}
-	return renderer{}, &usageError{
-		fmt.Errorf("-o %q: no such output", output), "give -o " + strings.Join(outputs, ", -o "),
-	}
+	return renderer{entry: appendJournal, value: appendLine}
 }
 
 // appendJournal appends the journal's own line, byte for byte.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -26,11 +24,7 @@ const reportExample = `  hbjournal report --since yesterday --until today       
   zcat old.gz | hbjournal report -                             standard input`
 
 // reportFlags are the flags of `report`, beside those of its selection.
-type reportFlags struct {
-	output    string
-	color     string
-	failEmpty bool
-}
+type reportFlags struct{ printFlags }
 
 func newReport(env Env) *cobra.Command {
 	cmd := &cobra.Command{
@@ -45,12 +39,7 @@ func newReport(env Env) *cobra.Command {
 	}
 	var f reportFlags
 	selection := addSelection(cmd, env)
-	flags := cmd.Flags()
-	flags.StringVarP(&f.output, "output", "o", "text", "`form` of the report: "+strings.Join(report.Formats(), ", "))
-	flags.StringVar(&f.color, "color", "auto", "`when` text is coloured: auto (on a terminal), always or never")
-	flags.BoolVar(&f.failEmpty, "fail-empty", false, "exit with 1 if there is no entry")
-	completeFixed(cmd, "output", report.Formats()...)
-	completeFixed(cmd, "color", "auto", "always", "never")
+	f.add(cmd, report.Formats(), "text is")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return runReport(cmd.Context(), f, selection, args, env)
 	}
@@ -58,14 +47,7 @@ func newReport(env Env) *cobra.Command {
 }
 
 func (f *reportFlags) check() error {
-	var err error
-	if !slices.Contains(report.Formats(), f.output) {
-		err = fmt.Errorf("-o %q: give %s", f.output, strings.Join(report.Formats(), ", "))
-	}
-	if !slices.Contains([]string{"auto", "always", "never"}, f.color) {
-		err = errors.Join(err, fmt.Errorf("--color %q: give auto, always or never", f.color))
-	}
-	if err != nil {
+	if err := f.invalid(); err != nil {
 		return &usageError{err, "see 'hbjournal report --help'"}
 	}
 	return nil
@@ -103,20 +85,13 @@ func runReport(ctx context.Context, f reportFlags, s *selection, args []string, 
 		return fmt.Errorf("interrupted after %d entries", figures.Total.Messages)
 	case faults.count > 0:
 		return faults.err()
-	case f.failEmpty && figures.Total.Messages == 0:
-		return errors.New("no entry matches (--fail-empty)")
 	}
-	return nil
+	return f.errEmpty(figures.Total.Messages)
 }
 
 // options are how the report is printed.
 func (f *reportFlags) options(s *selection, args []string, env Env) report.Options {
-	_, terminal := terminalWidth(env.Stdout)
-	opt := report.Options{
-		Title: reportTitle(s, args),
-		Zone:  time.UTC,
-		Color: f.color == "always" || f.color == "auto" && terminal && env.environ()["NO_COLOR"] == "",
-	}
+	opt := report.Options{Title: reportTitle(s, args), Zone: time.UTC, Color: f.colored(env)}
 	if s.cfg.Config.JournalLocalTime {
 		opt.Zone = time.Local
 	}

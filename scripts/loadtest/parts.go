@@ -174,13 +174,20 @@ func latency(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// rotation is twenty rotations, or a few small ones, under load.
-func rotation(ctx context.Context, b *bench) error {
-	rotations, size, l := 20, rotationSize, load{rate: 200_000}
+// rotating is a load that makes files of this size rotate so many times; in the short form, small ones a few times.
+func (b *bench) rotating(times int) (l load, size int) {
+	l, size = load{rate: 200_000}, rotationSize
 	if b.short {
-		rotations, size, l = 3, 100_000, load{rate: 5_000}
+		times, l, size = 3, load{rate: 5_000}, 100_000
 	}
-	l.count = (rotations + 1) * size / lineSize
+	l.count = (times + 1) * size / lineSize
+	return l, size
+}
+
+// rotation is twenty rotations under load.
+func rotation(ctx context.Context, b *bench) error {
+	const times = 20
+	l, size := b.rotating(times)
 	c := hbjournal(b.program, fmt.Sprintf("JOURNAL_MAX_SIZE=%d", size), "JOURNAL_FSYNC=1s")
 	r, err := b.run(ctx, c, l, nil)
 	if err != nil {
@@ -190,17 +197,13 @@ func rotation(ctx context.Context, b *bench) error {
 	rows.add(l.String(), count(r.files-1), count(r.offered), count(r.lost), micros(r.each()), mebibytes(r.rss))
 	rows.print(os.Stdout, "load", "rotations", "offered", "lost", "CPU µs each", "peak RSS")
 	b.goal("lost at 200,000/s over 20 rotations of 100 MB", "0", fmt.Sprintf("%s over %d", count(r.lost), r.files-1),
-		r.lost == 0 && r.files > rotations)
+		r.lost == 0 && r.files > times)
 	return nil
 }
 
 // compression is some rotations under load, whose backups are compressed meanwhile.
 func compression(ctx context.Context, b *bench) error {
-	rotations, size, l := 5, rotationSize, load{rate: 200_000}
-	if b.short {
-		rotations, size, l = 3, 100_000, load{rate: 5_000}
-	}
-	l.count = (rotations + 1) * size / lineSize
+	l, size := b.rotating(5)
 	var rows table
 	for _, how := range []string{"none", "gzip", "zstd"} {
 		c := hbjournal(b.program, fmt.Sprintf("JOURNAL_MAX_SIZE=%d", size), "JOURNAL_COMPRESS="+how)

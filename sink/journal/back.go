@@ -14,8 +14,8 @@ type back struct {
 	opener  opener
 	ordered bool // as for a stream
 	bounds
+	current
 	count *atomic.Int64
-	cur   *file       // nil between two files
 	text  io.ReaderAt // of cur
 	end   int64       // of what is still to be read of cur, behind a newline or at the end of the file
 	ended bool
@@ -144,18 +144,4 @@ func (s *back) skipLong(b *Block, before int64) error {
 func (s *back) before(data []byte) bool {
 	millis, _, timed := cutTimestamp(data)
 	return timed && s.since != 0 && millis < s.since-maxStepBack.Milliseconds()
-}
-
-func (s *back) closeFile() error {
-	f := s.cur
-	s.cur = nil
-	return f.close()
-}
-
-// Close implements Source.
-func (s *back) Close() error {
-	if s.cur == nil {
-		return nil
-	}
-	return s.closeFile()
 }

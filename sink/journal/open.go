@@ -195,6 +195,23 @@ func (f *file) close() error {
 	return f.raw.Close()
 }
 
+// current is the file that a source reads.
+type current struct{ cur *file } // nil between two files
+
+func (c *current) closeFile() error {
+	f := c.cur
+	c.cur = nil
+	return f.close()
+}
+
+// Close implements Source.
+func (c *current) Close() error {
+	if c.cur == nil {
+		return nil
+	}
+	return c.closeFile()
+}
+
 // same reports whether f and g are one file by inode and first line: an inode alone is used again after a removal.
 func (f *file) same(g *file) bool {
 	return g != nil && os.SameFile(f.info, g.info) && f.head.hash == g.head.hash

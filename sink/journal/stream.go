@@ -68,8 +68,8 @@ type stream struct {
 	opener  opener
 	ordered bool // the times of the files follow each other, so that looking for a time may skip
 	bounds
+	current
 	count *atomic.Int64
-	cur   *file // nil between two files
 	lines lines
 	ended bool
 }
@@ -175,18 +175,4 @@ func wait(ctx context.Context, d time.Duration) error {
 func (s *stream) beyond(data []byte) bool {
 	millis, _, timed := cutTimestamp(data)
 	return timed && s.bounds.over(millis)
-}
-
-func (s *stream) closeFile() error {
-	f := s.cur
-	s.cur = nil
-	return f.close()
-}
-
-// Close implements Source.
-func (s *stream) Close() error {
-	if s.cur == nil {
-		return nil
-	}
-	return s.closeFile()
 }
