@@ -65,13 +65,12 @@ func (d *Decoder) Decode(datagram []byte) Message {
 }
 
 func (d *Decoder) decodeText(text []byte) Message {
-	repaired, source := false, text
-	if !utf8.Valid(text) {
+	value, err := d.compacted(text)
+	repaired := errors.Is(err, journal.ErrNotUTF8)
+	if repaired {
 		d.repaired = appendRepaired(kept(d.repaired), text)
-		source, repaired = d.repaired, true
+		value, err = d.compacted(d.repaired)
 	}
-	d.compact = slices.Grow(kept(d.compact), len(source)) // Compact never needs more.
-	value, err := journal.Compact(d.compact, source)
 	switch {
 	case err != nil:
 		return d.wrapBytes(text, err)
@@ -81,6 +80,12 @@ func (d *Decoder) decodeText(text []byte) Message {
 		return m
 	}
 	return Message{JSON: value, Repaired: repaired}
+}
+
+// compacted is text without white space between its tokens, if it is JSON.
+func (d *Decoder) compacted(text []byte) ([]byte, error) {
+	d.compact = slices.Grow(kept(d.compact), len(text)) // Compact never needs more.
+	return journal.Compact(d.compact, text)
 }
 
 // kept empties a scratch buffer for its next use, or lets go of it if one big message made it grow.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"unicode/utf8"
 )
 
 // MaxDepth is how deep the arrays and objects of a message may nest. jq before 1.7 refuses to read lines that go deeper
@@ -15,6 +16,9 @@ const MaxDepth = 200
 // ErrDepth is wrapped by the errors of Compact about valid beginnings that nest deeper than MaxDepth.
 var ErrDepth = errors.New("nested too deep")
 
+// ErrNotUTF8 is returned by Compact for a string that is not UTF-8, if all before it is JSON.
+var ErrNotUTF8 = errors.New("not UTF-8")
+
 // SyntaxError says where a text stops being JSON.
 type SyntaxError struct {
 	Offset int    // of the offending byte, from 0; the length of the text if it ends too soon
@@ -23,28 +27,34 @@ type SyntaxError struct {
 
 func (e *SyntaxError) Error() string { return fmt.Sprintf("%s at byte %d", e.What, e.Offset) }
 
-// Compact checks that src is one JSON value as RFC 8259 has it, and takes out the white space between its tokens;
-// nothing else changes. The result is in scratch, if that has room for the length of src, and never longer than src.
-//
-// Bytes from 0x80 up are taken for text: that they are UTF-8 is the caller's to see to. Time and memory are bounded by
-// the length of src, whatever its nesting.
+// Compact checks that src is one JSON value as RFC 8259 has it, UTF-8 included, and takes out the white space between its
+// tokens; nothing else changes. The result is in scratch, if that has room for the length of src, and never longer than
+// src. Time and memory are bounded by the length of src, whatever its nesting.
 func Compact(scratch, src []byte) ([]byte, error) {
 	dst := slices.Grow(scratch[:0], len(src))[:len(src)]
 	n, err := compact(dst, src)
 	return dst[:n], err
 }
 
-// compact copies src to dst, which is as long, and returns the length of the result. It goes byte by byte, since most
-// tokens are so short that anything else takes longer: i is where it is in src, and o, never after i, where in dst.
+// compact copies src to dst, which is as long, and returns the length of the result: i is where it is in src, and o, never
+// after i, where in dst. The key of a member is dealt with here and not in a function of its own, which would cost a
+// datagram with many of them a twentieth.
 func compact(dst, src []byte) (int, error) {
 	var open levels
 	i, o := skipSpace(src, 0), 0
 	for {
 		if open.closer == '}' {
-			var err error
-			if i, o, err = copyKey(dst, src, i, o); err != nil {
-				return 0, err
+			if i >= len(src) || src[i] != '"' {
+				return 0, unexpected(src, i, "expected a quoted key")
 			}
+			if i, o = copyString(dst, src, i, o); o < 0 {
+				return 0, stringError(src, i)
+			}
+			if i = skipSpace(src, i); i >= len(src) || src[i] != ':' {
+				return 0, unexpected(src, i, "expected a colon")
+			}
+			dst[o] = ':'
+			i, o = skipSpace(src, i+1), o+1
 		}
 
 		if i >= len(src) {
@@ -90,21 +100,6 @@ func compact(dst, src []byte) (int, error) {
 		dst[o] = ','
 		i, o = skipSpace(src, i+1), o+1
 	}
-}
-
-// copyKey copies the name of an object's member and its colon from i to o, and returns where both end, up to the value.
-func copyKey(dst, src []byte, i, o int) (int, int, error) {
-	if i >= len(src) || src[i] != '"' {
-		return 0, 0, unexpected(src, i, "expected a quoted key")
-	}
-	if i, o = copyString(dst, src, i, o); o < 0 {
-		return 0, 0, stringError(src, i)
-	}
-	if i = skipSpace(src, i); i >= len(src) || src[i] != ':' {
-		return 0, 0, unexpected(src, i, "expected a colon")
-	}
-	dst[o] = ':'
-	return skipSpace(src, i+1), o + 1, nil
 }
 
 // unexpected is the error of a text that is not as it should be at byte i, or ends there.
@@ -160,58 +155,76 @@ func skipSpace(src []byte, i int) int {
 }
 
 // copyString copies the string that begins at i to o, and returns where both end. If it is none, o is negative, and i
-// the offending byte.
+// the offending byte. It copies eight bytes at a time: most strings are so short that the end of a loop over bytes would be
+// mispredicted. What it copies beyond the end is still within dst, and is overwritten.
 func copyString(dst, src []byte, i, o int) (int, int) {
 	dst[o] = '"'
-	for i, o = i+1, o+1; ; {
-		i, o = copyPlain(dst, src, i, o)
-		if i >= len(src) {
+	for i, o = i+1, o+1; len(src)-i >= 8; {
+		word := binary.LittleEndian.Uint64(src[i:])
+		binary.LittleEndian.PutUint64(dst[o:], word)
+		n := plainBytes(word)
+		if i, o = i+n, o+n; n == 8 {
+			continue
+		}
+		if src[i] == '"' { // It has been copied with its word.
+			return i + 1, o + 1
+		}
+		if n = special(src[i:]); n == 0 {
 			return i, -1
 		}
+		i, o = i+n, o+copy(dst[o:], src[i:i+n])
+	}
+	return copyStringEnd(dst, src, i, o)
+}
+
+// copyStringEnd is the rest of copyString where fewer than eight bytes are left, byte by byte.
+func copyStringEnd(dst, src []byte, i, o int) (int, int) {
+	for i < len(src) {
 		if src[i] == '"' {
 			dst[o] = '"'
 			return i + 1, o + 1
 		}
-		n := copy(dst[o:], escape(src[i:]))
+		n := 1
+		if !isPlain[src[i]] {
+			n = special(src[i:])
+		}
 		if n == 0 {
 			return i, -1
 		}
-		i, o = i+n, o+n
+		i, o = i+n, o+copy(dst[o:], src[i:i+n])
 	}
+	return i, -1
 }
 
-// copyPlain copies the bytes that stand for themselves in a string from i to o, and returns where both end. It copies
-// eight at a time: most strings are so short that the end of a loop over bytes would be mispredicted. What it copies beyond
-// the end is still within dst, and is overwritten.
-func copyPlain(dst, src []byte, i, o int) (int, int) {
-	for len(src)-i >= 8 {
-		word := binary.LittleEndian.Uint64(src[i:])
-		binary.LittleEndian.PutUint64(dst[o:], word)
-		n := plainBytes(word)
-		i, o = i+n, o+n
-		if n < 8 {
-			return i, o
+// special is how many bytes the escape has that s starts with, or the characters beyond ASCII; 0: it starts with neither.
+func special(s []byte) int {
+	n := 0
+	for n < len(s) && s[n] >= utf8.RuneSelf {
+		r, size := utf8.DecodeRune(s[n:])
+		if r == utf8.RuneError && size == 1 {
+			break
 		}
+		n += size
 	}
-	for i < len(src) && isPlain[src[i]] {
-		dst[o] = src[i]
-		i, o = i+1, o+1
+	if n == 0 {
+		return len(escape(s))
 	}
-	return i, o
+	return n
 }
 
-// plainBytes is how many of the eight bytes of word, from the lowest on, stand for themselves in a string.
+// plainBytes is how many of the eight bytes of word, from the lowest on, are ASCII that stands for itself in a string.
 func plainBytes(word uint64) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	quote, backslash := word^(ones*'"'), word^(ones*'\\')
-	// The high bit of each byte says whether the byte is to be stopped at; borrowing spoils only those above the first.
-	stops := ((word-ones*' ')&^word | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs
-	return bits.TrailingZeros64(stops) / 8 // Of none they are 64.
+	// The high bit of each byte says whether the byte is to be stopped at; borrowing spoils only those above the first. To
+	// be below '!' once '"' and ' ' have changed places is to be a control character or the quote.
+	low := (word ^ ones*('"'^' ')) - ones*'!'
+	backslash := (word ^ ones*'\\') - ones
+	return bits.TrailingZeros64((low|backslash|word)&highs) / 8 // Of none they are 64.
 }
 
-// isPlain says of each byte whether it stands for itself in a string.
+// isPlain says of each byte whether it is ASCII that stands for itself in a string.
 var isPlain = func() (plain [256]bool) {
-	for b := range plain {
+	for b := range utf8.RuneSelf {
 		plain[b] = b >= ' ' && b != '"' && b != '\\'
 	}
 	return plain
@@ -219,8 +232,11 @@ var isPlain = func() (plain [256]bool) {
 
 // stringError is the error of a string whose byte i is not allowed there.
 func stringError(src []byte, i int) error {
-	if i < len(src) && src[i] == '\\' {
+	switch {
+	case i < len(src) && src[i] == '\\':
 		return unexpected(src, i, "invalid escape")
+	case i < len(src) && src[i] >= utf8.RuneSelf:
+		return ErrNotUTF8
 	}
 	return unexpected(src, i, "control character in a string")
 }

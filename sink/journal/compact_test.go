@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
 )
@@ -127,7 +128,11 @@ func FuzzCompact(f *testing.F) {
 		if errors.Is(err, ErrDepth) {
 			return
 		}
-		if valid := gjson.ValidBytes(src); valid != (err == nil) || valid != json.Valid(src) {
+		isText := utf8.Valid(src)
+		if isText && errors.Is(err, ErrNotUTF8) {
+			t.Fatalf("Compact(%q): %v, but it is UTF-8", src, err)
+		}
+		if valid := isText && gjson.ValidBytes(src); valid != (err == nil) || isText && valid != json.Valid(src) {
 			t.Fatalf("Compact(%q): %v; gjson says %v, encoding/json %v", src, err, valid, json.Valid(src))
 		}
 		if err != nil {

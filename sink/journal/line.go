@@ -9,16 +9,16 @@ import (
 )
 
 // Encoder makes the lines of a journal, with zerolog. It is for one goroutine; it keeps the text of the last instant,
-// since the datagrams of one batch share it. Fields that go together are given to zerolog as one: it is called for every
-// datagram, and each field takes its time.
+// since the datagrams of one batch share it. The fields before the message are given to zerolog as one: it is called for
+// every datagram, and each field takes its time.
 type Encoder struct {
 	location *time.Location
 	line     lineBuffer
 	log      zerolog.Logger // writes to line
 
-	millis int64
-	time   []byte // of millis: the value of timestamp, and the field datetime after it
-	source []byte // scratch: the value of source_ip, and the field source_port after it
+	millis   int64
+	time     []byte // of millis: the value of timestamp, and the field datetime after it
+	envelope []byte // scratch: time, and the fields of the source after it
 }
 
 // lineBuffer takes what zerolog writes. A logger's own writer would swallow the errors of a file, so no file is ever
@@ -29,6 +29,9 @@ func (b *lineBuffer) Write(p []byte) (int, error) {
 	b.dst = append(b.dst, p...)
 	return len(p), nil
 }
+
+// WriteLevel is Write, for which zerolog would need an adapter.
+func (b *lineBuffer) WriteLevel(_ zerolog.Level, p []byte) (int, error) { return b.Write(p) }
 
 // NewEncoder returns an Encoder whose datetime field is in location; nil: UTC.
 func NewEncoder(location *time.Location) *Encoder {
@@ -47,11 +50,11 @@ func (e *Encoder) AppendLine(dst []byte, at time.Time, from netip.AddrPort, mess
 	if at.UnixMilli() != e.millis {
 		e.setTime(at)
 	}
-	e.source = appendSource(e.source[:0], from)
+	e.envelope = append(e.envelope[:0], e.time...)
+	e.envelope = appendSource(e.envelope, from)
 	e.line.dst = dst
 	e.log.Log().
-		RawJSON("timestamp", e.time).
-		RawJSON("source_ip", e.source).
+		RawJSON("timestamp", e.envelope).
 		RawJSON("message", message).
 		Send()
 	dst, e.line.dst = e.line.dst, nil
@@ -66,10 +69,10 @@ func (e *Encoder) setTime(at time.Time) {
 	e.time = append(e.time, '"')
 }
 
-// appendSource appends the address as a JSON string, and the port as a field of its own. A zone (fe80::1%eth0) may hold
-// any byte but needs no care here: the kernel gives it as a number.
+// appendSource appends the fields of the source behind others. A zone (fe80::1%eth0) may hold any byte but needs no care
+// here: the kernel gives it as a number.
 func appendSource(dst []byte, from netip.AddrPort) []byte {
-	dst = append(dst, '"')
+	dst = append(dst, `,"source_ip":"`...)
 	dst = from.Addr().Unmap().AppendTo(dst)
 	dst = append(dst, `","source_port":`...)
 	return strconv.AppendUint(dst, uint64(from.Port()), 10)

@@ -2,10 +2,8 @@ package journal
 
 import "encoding/binary"
 
-// members walks the members of a JSON object in their order, and checks the text as RFC 8259 has it on the way. White
-// space between tokens is passed over; what nests deeper than MaxDepth is a fault. It allocates nothing.
-//
-// Bytes from 0x80 up are taken for text: that they are UTF-8 is the caller's to see to.
+// members walks the members of a JSON object in their order, and checks the text as RFC 8259 has it on the way, UTF-8
+// included. White space between tokens is passed over; what nests deeper than MaxDepth is a fault. It allocates nothing.
 type members struct {
 	// name and value are of the member that step went to, as they stand in the text: the name has its quotes.
 	name, value []byte
@@ -147,39 +145,44 @@ func arrayEnd(text []byte, i, depth int) int {
 	}
 }
 
-// stringEnd returns where the string ends that begins at i, behind its closing quote.
+// stringEnd returns where the string ends that begins at i, behind its closing quote. It goes eight by eight, as
+// copyString does.
 func stringEnd(text []byte, i int) int {
 	if i >= len(text) || text[i] != '"' {
 		return none
 	}
-	for i++; ; {
-		if i = plainEnd(text, i); i >= len(text) {
-			return none
+	for i++; len(text)-i >= 8; {
+		n := plainBytes(binary.LittleEndian.Uint64(text[i:]))
+		if i += n; n == 8 {
+			continue
 		}
 		if text[i] == '"' {
 			return i + 1
 		}
-		n := len(escape(text[i:]))
+		if n = special(text[i:]); n == 0 {
+			return none
+		}
+		i += n
+	}
+	return stringTail(text, i)
+}
+
+// stringTail is the rest of stringEnd where fewer than eight bytes are left, byte by byte.
+func stringTail(text []byte, i int) int {
+	for i < len(text) && text[i] != '"' {
+		n := 1
+		if !isPlain[text[i]] {
+			n = special(text[i:])
+		}
 		if n == 0 {
 			return none
 		}
 		i += n
 	}
-}
-
-// plainEnd returns where the bytes end that stand for themselves in a string, from i on. It goes eight by eight, as
-// copyPlain does.
-func plainEnd(text []byte, i int) int {
-	for len(text)-i >= 8 {
-		n := plainBytes(binary.LittleEndian.Uint64(text[i:]))
-		if i += n; n < 8 {
-			return i
-		}
+	if i >= len(text) {
+		return none
 	}
-	for i < len(text) && isPlain[text[i]] {
-		i++
-	}
-	return i
+	return i + 1
 }
 
 // numberEnd returns where the number ends that begins at i. A number is -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // FuzzObjectIsValidIfCompactTakesIt holds the two ways of checking a message against each other.
@@ -40,7 +41,7 @@ func TestEveryByteOfAStringIsCheckedWhereverItStands(t *testing.T) {
 		for at := range length {
 			for b := range 256 {
 				text[len(`{"a":"`)+at] = byte(b)
-				want := json.Valid(text)
+				want := json.Valid(text) && utf8.Valid(text)
 				if got := isObject(text); got != want {
 					t.Errorf("%q: got valid %v, want %v", text, got, want)
 				}
@@ -50,6 +51,25 @@ func TestEveryByteOfAStringIsCheckedWhereverItStands(t *testing.T) {
 				}
 			}
 			text[len(`{"a":"`)+at] = 'x'
+		}
+	}
+}
+
+func TestCharactersOfEveryLengthAreTextWhereverTheyStand(t *testing.T) {
+	for length := range 20 {
+		for at := range length + 1 {
+			for _, char := range []string{"\u007f", "é", "\u2028", "漢字", "😀", "\u20ac\"", "\xed\xa0\x80", "\xe2\x82", "\xf4\x90\x80\x80", "é\xff"} {
+				inner := strings.Repeat("x", at) + strings.ReplaceAll(char, `"`, `\"`) + strings.Repeat("y", length-at)
+				text := []byte(`{"` + inner + `":"` + inner + `"}`)
+				want := utf8.Valid(text)
+				if got := isObject(text); got != want {
+					t.Errorf("%q: got valid %v, want %v", text, got, want)
+				}
+				compact, err := Compact(nil, text)
+				if want && !bytes.Equal(compact, text) || !want && err != ErrNotUTF8 {
+					t.Errorf("%q: got %q and %v, want UTF-8 %v", text, compact, err, want)
+				}
+			}
 		}
 	}
 }
