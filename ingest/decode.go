@@ -66,9 +66,9 @@ func (d *Decoder) Decode(datagram []byte) Message {
 
 func (d *Decoder) decodeText(text []byte) Message {
 	value, err := d.compacted(text)
-	repaired := errors.Is(err, journal.ErrNotUTF8)
+	repaired := err != nil && errors.Is(err, journal.ErrNotUTF8)
 	if repaired {
-		d.repaired = appendRepaired(kept(d.repaired), text)
+		d.repaired = journal.AppendRepaired(kept(d.repaired), text)
 		value, err = d.compacted(d.repaired)
 	}
 	switch {
@@ -94,16 +94,6 @@ func kept(scratch []byte) []byte {
 		return nil
 	}
 	return scratch[:0]
-}
-
-// appendRepaired appends text with U+FFFD for each byte that is not UTF-8.
-func appendRepaired(dst, text []byte) []byte {
-	for len(text) > 0 {
-		r, n := utf8.DecodeRune(text)
-		dst = utf8.AppendRune(dst, r)
-		text = text[n:]
-	}
-	return dst
 }
 
 // inflate returns the datagram itself if it does not look compressed. The result is valid until the next call.

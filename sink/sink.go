@@ -13,7 +13,6 @@
 package sink
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -107,10 +106,13 @@ func (j *Journal) Append(lines []byte, entries int) error {
 	return ErrFull
 }
 
-// LogMessage journals one message: a JSON object, which arrived from this address at this time. It does not wait for
-// the disk. Its errors wrap ErrNotObject, ErrFull or os.ErrClosed.
+// LogMessage journals one message: a JSON object, which arrived from this address at this time. Bytes of it that are not
+// UTF-8 become U+FFFD. It does not wait for the disk. Its errors wrap ErrNotObject, ErrFull or os.ErrClosed.
 func (j *Journal) LogMessage(msg []byte, from netip.AddrPort, at time.Time) error {
-	compact, err := journal.Compact(nil, bytes.ToValidUTF8(msg, []byte("\uFFFD")))
+	compact, err := journal.Compact(nil, msg)
+	if errors.Is(err, journal.ErrNotUTF8) {
+		compact, err = journal.Compact(nil, journal.AppendRepaired(nil, msg))
+	}
 	if err != nil {
 		return fmt.Errorf("log message: %w: %w", ErrNotObject, err)
 	}

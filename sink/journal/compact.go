@@ -36,6 +36,16 @@ func Compact(scratch, src []byte) ([]byte, error) {
 	return dst[:n], err
 }
 
+// AppendRepaired appends text with U+FFFD for each byte that is not UTF-8. For each it needs two bytes more.
+func AppendRepaired(dst, text []byte) []byte {
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		dst = utf8.AppendRune(dst, r)
+		text = text[n:]
+	}
+	return dst
+}
+
 // compact copies src to dst, which is as long, and returns the length of the result: i is where it is in src, and o, never
 // after i, where in dst. The key of a member is dealt with here and not in a function of its own, which would cost a
 // datagram with many of them a twentieth.
