@@ -119,13 +119,14 @@ type result struct {
 	rss     int64         // its peak, in bytes
 
 	elsewhere float64 // cores that others had while it was loaded
+	disturbed string  // why it says little; "": it does not
 }
 
 // disturbance is why the run under l says little: that other programs had so much of the machine, or that the sender did
 // not keep its rate; "" if there is no reason.
 func (r result) disturbance(l load) string {
 	switch {
-	case r.elsewhere > 0.1:
+	case r.elsewhere > quietCores:
 		return fmt.Sprintf("other programs had %.2f cores", r.elsewhere)
 	case r.rate < l.rate/40*39:
 		return fmt.Sprintf("the sender managed only %s/s", count(r.rate))
@@ -249,18 +250,27 @@ func (b *bench) undisturbed(ctx context.Context, c contender, l load) (r result,
 		if r, err = b.run(ctx, c, l, nil); err != nil || b.short {
 			return r, err
 		}
-		why := r.disturbance(l)
-		if why == "" {
+		if r.disturbed = r.disturbance(l); r.disturbed == "" {
 			return r, nil
 		}
-		fmt.Fprintf(os.Stderr, "bench: %s while %s was loaded; trying again\n", why, c.name)
+		fmt.Fprintf(os.Stderr, "bench: %s while %s was loaded; trying again\n", r.disturbed, c.name)
+		if err = awaitQuiet(ctx); err != nil {
+			return r, err
+		}
 	}
 	b.noisy++
 	return r, nil
 }
 
-// merge is the cheapest of all runs, with the worst loss and memory of them.
-func merge(all []result) result { return worst(slices.MinFunc(all, cheaper), all) }
+// merge is the cheapest of the runs that nothing disturbed, or of all if there is none, with the worst loss and memory of
+// all.
+func merge(all []result) result {
+	quiet := slices.DeleteFunc(slices.Clone(all), func(r result) bool { return r.disturbed != "" })
+	if len(quiet) == 0 {
+		quiet = all
+	}
+	return worst(slices.MinFunc(quiet, cheaper), all)
+}
 
 // middle is the run of middle cost of all, with the worst loss and memory of them. Among many alike it says more than the
 // cheapest, which may have met a moment when the machine was faster.

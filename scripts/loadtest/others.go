@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"strconv"
@@ -25,6 +26,28 @@ func startOthers() (others, error) {
 func (o others) cores(own time.Duration) (float64, error) {
 	busy, err := machineBusy()
 	return max(0, (busy-o.busy-own).Seconds()/time.Since(o.start).Seconds()), err
+}
+
+// quietCores is how much of the machine others may have while something is measured.
+const quietCores = 0.1
+
+// awaitQuiet waits for a second in which others have no more of the machine than that, or for half a minute.
+func awaitQuiet(ctx context.Context) error {
+	for range 30 {
+		seen, err := startOthers()
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+		if cores, err := seen.cores(0); err != nil || cores <= quietCores {
+			return err
+		}
+	}
+	return nil
 }
 
 // machineBusy is the time that all cores together have not been idle, since the machine started: proc_stat(5).
