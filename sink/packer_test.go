@@ -12,7 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"hbjournal/sink/journal"
+	"hbjournal/sink/journal/read"
+	"hbjournal/sink/names"
 	"hbjournal/sink/rotate"
 )
 
@@ -20,12 +21,12 @@ import (
 // line may be torn, of a process that was killed in the middle of a write; the next start mends that.
 func numbersOf(t *testing.T, dir string) (numbers []int) {
 	t.Helper()
-	source, err := journal.Open(journal.Options{Dir: dir, Base: "messages.journal"})
+	source, err := read.Open(read.Options{Dir: dir, Base: "messages.journal"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var torn *journal.CorruptError
-	r := journal.NewReader(t.Context(), source, nil, func(err *journal.CorruptError) { torn = err })
+	var torn *read.CorruptError
+	r := read.NewReader(t.Context(), source, nil, func(err *read.CorruptError) { torn = err })
 	for r.Next() {
 		if torn != nil {
 			t.Fatalf("before the last line: %v", torn)
@@ -147,7 +148,7 @@ func sizeOf(path string) int64 {
 // stateOf is how far the compression had come.
 func stateOf(t *testing.T, dir string) string {
 	t.Helper()
-	backups, err := rotate.List(dir, "messages.journal")
+	backups, err := names.Backups(dir, "messages.journal")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +169,7 @@ func finish(t *testing.T, dir string) {
 	before := numbersOf(t, dir)
 	j := open(t, victimOptions(dir))
 	eventually(t, "all backups are compressed", func() bool {
-		backups, err := rotate.List(dir, "messages.journal")
+		backups, err := names.Backups(dir, "messages.journal")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -280,7 +281,7 @@ func pass(d time.Duration) {
 func backupsIn(t *testing.T, dir string) int {
 	t.Helper()
 	synctest.Wait()
-	backups, err := rotate.List(dir, "messages.journal")
+	backups, err := names.Backups(dir, "messages.journal")
 	if err != nil {
 		t.Fatal(err)
 	}

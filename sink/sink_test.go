@@ -19,6 +19,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"hbjournal/sink/names"
 	"hbjournal/sink/rotate"
 )
 
@@ -82,7 +83,7 @@ func eventually(t *testing.T, what string, condition func() bool) {
 // messages returns the message of each entry, backups first. Every line must be an entry.
 func messages(t *testing.T, dir string) []string {
 	t.Helper()
-	backups, err := rotate.List(dir, "messages.journal")
+	backups, err := names.Backups(dir, "messages.journal")
 	if err != nil {
 		t.Fatal(err)
 	}

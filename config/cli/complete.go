@@ -11,6 +11,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"hbjournal/sink/journal"
+	"hbjournal/sink/journal/read"
 )
 
 // Completion offers the values that the last entries of the journal hold, and gives up soon: somebody waits for it.
@@ -49,7 +50,7 @@ func (s *selection) values(ctx context.Context, begun string, value func(*journa
 	if err := s.prepare(nil); err != nil {
 		return nil
 	}
-	entries, _, err := journal.Tail(ctx, s.options, completeEntries, nil, nil)
+	entries, _, err := read.Tail(ctx, s.options, completeEntries, nil, nil)
 	if err != nil {
 		return nil
 	}

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/term"
 
-	"hbjournal/sink/journal"
+	"hbjournal/sink/journal/read"
 )
 
 // output is a command's results on their way out, with a header before the first of them.
@@ -62,7 +62,7 @@ func (b *buffers) put(text []byte) {
 // of writing to it, and does not kill the process.
 func untilInterrupted(ctx context.Context, paths []string) (context.Context, context.CancelFunc) {
 	stop := func() {}
-	if !slices.Contains(paths, journal.Stdin) {
+	if !slices.Contains(paths, read.Stdin) {
 		ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 		context.AfterFunc(ctx, stop)
 	}

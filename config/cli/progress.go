@@ -6,7 +6,8 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
-	"hbjournal/sink/journal"
+	"hbjournal/sink/journal/read"
+	"hbjournal/sink/names"
 )
 
 // progress is the bar of a command that works for more than a second with somebody watching. A nil one shows nothing.
@@ -28,7 +29,7 @@ func startProgress(env Env, s *selection, quiet bool) *progress {
 	return newProgress(env, s.options, s.read.Load)
 }
 
-func newProgress(env Env, options journal.Options, read func() int64) *progress {
+func newProgress(env Env, options read.Options, read func() int64) *progress {
 	return &progress{
 		read:    read,
 		appears: time.Now().Add(progressAfter),
@@ -39,10 +40,10 @@ func newProgress(env Env, options journal.Options, read func() int64) *progress 
 }
 
 // sizeOf is the bytes on the disk of all that a reading covers; -1, for not known, where standard input is among it.
-func sizeOf(options journal.Options) int64 {
+func sizeOf(options read.Options) int64 {
 	paths := options.Paths
 	if len(paths) == 0 {
-		files, err := journal.List(options.Dir, options.Base)
+		files, err := names.Files(options.Dir, options.Base)
 		if err != nil {
 			return -1
 		}

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"hbjournal/sink/journal"
+	"hbjournal/sink/journal/read"
 )
 
 func TestProgressShowsHowMuchIsReadAndCleansUp(t *testing.T) {
@@ -19,7 +19,7 @@ func TestProgressShowsHowMuchIsReadAndCleansUp(t *testing.T) {
 		}
 	}
 	var screen bytes.Buffer
-	bar := newProgress(Env{Stderr: &screen}, journal.Options{Dir: dir, Base: "j"}, func() int64 { return 25_000 })
+	bar := newProgress(Env{Stderr: &screen}, read.Options{Dir: dir, Base: "j"}, func() int64 { return 25_000 })
 	bar.show()
 	if screen.Len() > 0 {
 		t.Errorf("got %q at once, want nothing in the first second", screen.String())
@@ -36,7 +36,7 @@ func TestProgressShowsHowMuchIsReadAndCleansUp(t *testing.T) {
 }
 
 func TestProgressOfStandardInputKnowsNoEnd(t *testing.T) {
-	if got := sizeOf(journal.Options{Paths: []string{journal.Stdin}}); got != -1 {
+	if got := sizeOf(read.Options{Paths: []string{read.Stdin}}); got != -1 {
 		t.Errorf("got size %d of standard input, want -1", got)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hbjournal/sink/journal"
+	"hbjournal/sink/journal/read"
 )
 
 const queryExample = `  hbjournal query --since 2h --id PLG --plugin cpu_monitor     what a plugin said in the last two hours
@@ -120,7 +121,7 @@ func (q *query) check(args []string) error {
 	}
 	fault(q.follow && q.reverse, "-f and --reverse: what comes cannot be printed before what was")
 	fault(q.follow && q.count, "-f and --count: following has no end to count to")
-	fault(q.follow && (len(args) > 1 || slices.Contains(args, journal.Stdin)), "-f follows one journal: name its live file, or none")
+	fault(q.follow && (len(args) > 1 || slices.Contains(args, read.Stdin)), "-f follows one journal: name its live file, or none")
 	fault(q.last < -1, "-n: must not be negative")
 	if err := errors.Join(append(faults, q.invalid())...); err != nil {
 		return &usageError{err, "see 'hbjournal query --help'"}
@@ -157,12 +158,12 @@ func (q *query) run(ctx context.Context, bar *progress) error {
 	}
 	options := q.selection.options
 	options.Reverse = q.reverse
-	source, err := journal.Open(options)
+	source, err := read.Open(options)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
-	return journal.Ordered(ctx, source, q.work, func(r result) error {
+	return read.Ordered(ctx, source, q.work, func(r result) error {
 		bar.show()
 		return q.emit(r)
 	})
@@ -173,7 +174,7 @@ type result struct {
 	text   []byte // to be printed
 	ends   []int  // of each entry's text in it, if the results may have to be cut
 	count  int
-	faults []*journal.CorruptError
+	faults []*read.CorruptError
 	err    error
 }
 
@@ -185,10 +186,10 @@ func (r *result) mark(cuts bool) {
 }
 
 // work makes the output of a block. It runs on several goroutines.
-func (q *query) work(b *journal.Block) (r result) {
-	scanner := journal.Scanner{
+func (q *query) work(b *read.Block) (r result) {
+	scanner := read.Scanner{
 		Filter:  q.selection.filter,
-		OnFault: func(f *journal.CorruptError) { r.faults = append(r.faults, f) },
+		OnFault: func(f *read.CorruptError) { r.faults = append(r.faults, f) },
 	}
 	r.text = q.buffers.get()
 	scanner.Reset(b)
@@ -265,8 +266,8 @@ func endOf(ends []int, count int) int {
 }
 
 // runLast prints the last entries, and returns where the journal goes on after them.
-func (q *query) runLast(ctx context.Context) (journal.Cursor, error) {
-	entries, at, err := journal.Tail(ctx, q.selection.options, q.last, q.selection.filter, q.faults.report)
+func (q *query) runLast(ctx context.Context) (read.Cursor, error) {
+	entries, at, err := read.Tail(ctx, q.selection.options, q.last, q.selection.filter, q.faults.report)
 	if err != nil {
 		return at, err
 	}
@@ -281,7 +282,7 @@ func (q *query) runLast(ctx context.Context) (journal.Cursor, error) {
 
 // runFollow prints what there is, or the last of it, and then what comes.
 func (q *query) runFollow(ctx context.Context) error {
-	var at journal.Cursor
+	var at read.Cursor
 	if q.last >= 0 {
 		var err error
 		if at, err = q.runLast(ctx); err == nil {
@@ -291,12 +292,12 @@ func (q *query) runFollow(ctx context.Context) error {
 			return err
 		}
 	}
-	source, err := journal.Follow(q.selection.options, at)
+	source, err := read.Follow(q.selection.options, at)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
-	var block journal.Block
+	var block read.Block
 	for err == nil {
 		if err = source.Read(ctx, &block); err == nil {
 			err = q.emit(q.work(&block))

@@ -17,6 +17,7 @@ import (
 
 	"hbjournal/ingest/sender"
 	"hbjournal/sink/journal"
+	"hbjournal/sink/journal/read"
 )
 
 const replayExample = `  hbjournal replay --to 192.0.2.7:50003 --since 2h
@@ -108,14 +109,14 @@ func replay(ctx context.Context, f replayFlags, s *selection, env Env) error {
 	if err := r.dial(s.cfg.Config.ListenAddr); err != nil {
 		return err
 	}
-	source, err := journal.Open(s.options)
+	source, err := read.Open(s.options)
 	if err != nil {
 		return errors.Join(s.explain(err), r.close())
 	}
 	defer source.Close()
 	found := faults{w: env.Stderr}
 	r.bar = startProgress(env, s, true)
-	reader := journal.NewReader(ctx, source, s.filter, found.report)
+	reader := read.NewReader(ctx, source, s.filter, found.report)
 	for err == nil && reader.Next() {
 		err = r.send(ctx, reader.Entry())
 	}

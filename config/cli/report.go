@@ -13,6 +13,7 @@ import (
 
 	"hbjournal/config/cli/report"
 	"hbjournal/sink/journal"
+	"hbjournal/sink/journal/read"
 	"hbjournal/sink/journal/summary"
 )
 
@@ -105,7 +106,7 @@ func reportTitle(s *selection, args []string) string {
 		return s.cfg.Config.JournalFile
 	case len(args) > 1:
 		return fmt.Sprintf("%d journal files", len(args))
-	case args[0] == journal.Stdin:
+	case args[0] == read.Stdin:
 		return "standard input"
 	}
 	return filepath.Base(args[0])
@@ -114,7 +115,7 @@ func reportTitle(s *selection, args []string) string {
 // stretch is what one block of a journal comes to.
 type stretch struct {
 	summary *summary.Summary
-	faults  []*journal.CorruptError
+	faults  []*read.CorruptError
 }
 
 // summarize reads the selection to its end on all cores, and calls shown after each block. Entries in the range that are
@@ -125,13 +126,13 @@ func summarize(ctx context.Context, s *selection, faults *faults, shown func()) 
 	if err != nil {
 		return total.Report(), err
 	}
-	source, err := journal.Open(s.options)
+	source, err := read.Open(s.options)
 	if err != nil {
 		return total.Report(), err
 	}
 	defer source.Close()
 	spare := sync.Pool{New: func() any { return summary.New() }}
-	err = journal.Ordered(ctx, source, func(b *journal.Block) stretch {
+	err = read.Ordered(ctx, source, func(b *read.Block) stretch {
 		part := stretch{summary: spare.Get().(*summary.Summary)}
 		part.read(b, timely, s.filter)
 		return part
@@ -152,8 +153,8 @@ func summarize(ctx context.Context, s *selection, faults *faults, shown func()) 
 }
 
 // read adds the entries of b. It runs on several goroutines.
-func (s *stretch) read(b *journal.Block, timely, filter *journal.Filter) {
-	lines := journal.Scanner{Filter: timely, OnFault: func(f *journal.CorruptError) { s.faults = append(s.faults, f) }}
+func (s *stretch) read(b *read.Block, timely, filter *journal.Filter) {
+	lines := read.Scanner{Filter: timely, OnFault: func(f *read.CorruptError) { s.faults = append(s.faults, f) }}
 	for lines.Reset(b); lines.Next(); {
 		if e := lines.Entry(); filter.Match(e) {
 			s.summary.Add(e)

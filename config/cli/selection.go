@@ -15,6 +15,7 @@ import (
 
 	"hbjournal/config"
 	"hbjournal/sink/journal"
+	"hbjournal/sink/journal/read"
 )
 
 // selection is which entries of which files a reading command is about: the flags that all of them share.
@@ -31,7 +32,7 @@ type selection struct {
 
 	// What the flags come to, once prepare has run.
 	cfg     config.Loaded
-	options journal.Options
+	options read.Options
 	filter  *journal.Filter
 	read    atomic.Int64 // bytes read from the files so far
 }
@@ -77,7 +78,7 @@ func (s *selection) prepare(args []string) error {
 		return &usageError{err, "for example --since 2h --name 'web*' --match cpu_percent=9?"}
 	}
 	s.filter = filter
-	s.options = journal.Options{
+	s.options = read.Options{
 		Dir: s.cfg.Config.JournalDir, Base: s.cfg.Config.JournalFile, Paths: args, Stdin: s.environ.Stdin,
 		Since: since, Until: until, Count: &s.read,
 	}
@@ -175,7 +176,7 @@ type faults struct {
 
 const maxFaults = 20
 
-func (f *faults) report(fault *journal.CorruptError) {
+func (f *faults) report(fault *read.CorruptError) {
 	f.count++
 	switch {
 	case f.count <= maxFaults:

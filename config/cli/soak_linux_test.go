@@ -17,9 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"hbjournal/sink/names"
 
-	"hbjournal/sink/rotate"
+	"golang.org/x/sys/unix"
 )
 
 // soak is a long run under load with a fault every few seconds. Every datagram carries a number, also those that are no
@@ -301,7 +301,7 @@ var numbered = regexp.MustCompile(`\\?"n\\?":(\d+)`)
 // that were taken away. With keep 0 it reads all, and the live file too.
 func (s *soak) harvest(t *testing.T, keep int) {
 	t.Helper()
-	backups, err := rotate.List(s.dir, "messages.journal")
+	backups, err := names.Backups(s.dir, "messages.journal")
 	do(t, err)
 	for _, b := range backups[:max(0, len(backups)-keep)] {
 		s.harvestFile(t, filepath.Join(s.dir, b.Name))

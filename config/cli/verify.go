@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"hbjournal/sink/journal"
+	"hbjournal/sink/journal/read"
 )
 
 func newVerify(env Env) *cobra.Command {
@@ -48,7 +48,7 @@ func verify(ctx context.Context, s *selection, asJSON bool, env Env) error {
 	if asJSON {
 		p.json = json.NewEncoder(out.w)
 	}
-	result, err := journal.Verify(ctx, journal.VerifyOptions{
+	result, err := read.Verify(ctx, read.VerifyOptions{
 		Options: s.options, Fault: p.fault, Gap: p.gap, Block: bar.show,
 	})
 	bar.finish()
@@ -80,7 +80,7 @@ type verifyPrinter struct {
 	json *json.Encoder // nil for text
 }
 
-func (p verifyPrinter) fault(f *journal.CorruptError) {
+func (p verifyPrinter) fault(f *read.CorruptError) {
 	if p.json == nil {
 		fmt.Fprintf(p.w, "fault  %s\n", visible(f.Error()))
 		return
@@ -90,7 +90,7 @@ func (p verifyPrinter) fault(f *journal.CorruptError) {
 	}})
 }
 
-func (p verifyPrinter) gap(g journal.Gap) {
+func (p verifyPrinter) gap(g read.Gap) {
 	if p.json == nil {
 		fmt.Fprintf(p.w, "gap    %s:%d: %s lost (%s) from %s to %s\n",
 			g.Path, g.Line, plural(g.Lost, "message"), visible(g.Reason), utc(g.First), utc(g.Last))
@@ -99,7 +99,7 @@ func (p verifyPrinter) gap(g journal.Gap) {
 	_ = p.json.Encode(map[string]any{"gap": g})
 }
 
-func (p verifyPrinter) result(r journal.VerifyResult) {
+func (p verifyPrinter) result(r read.VerifyResult) {
 	if p.json != nil {
 		_ = p.json.Encode(map[string]any{"result": r})
 		return

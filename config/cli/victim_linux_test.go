@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"hbjournal/sink/rotate"
+	"hbjournal/sink/names"
 )
 
 // victim is a daemon in a process of its own, to which a test does harm.
@@ -172,7 +172,7 @@ type written struct {
 // readJournal reads all files of a journal in their order. Each line must be a whole entry.
 func readJournal(t *testing.T, dir string) *written {
 	t.Helper()
-	backups, err := rotate.List(dir, "messages.journal")
+	backups, err := names.Backups(dir, "messages.journal")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"hbjournal/sink/journal"
-	"hbjournal/sink/rotate"
+	"hbjournal/sink/names"
 )
 
 const base = "messages.journal"
@@ -83,7 +83,7 @@ func (g *generator) writeFile(dir string, size int64, live bool) (err error) {
 	if err := errors.Join(err, w.Flush(), f.Close()); err != nil || live {
 		return err
 	}
-	return os.Rename(path, filepath.Join(dir, rotate.BackupName(base, g.at.UTC())))
+	return os.Rename(path, filepath.Join(dir, names.OfBackup(base, g.at.UTC())))
 }
 
 // appendLine appends the line of the next entry.

@@ -29,8 +29,10 @@ const (
 	openSourceIP   = `","source_ip":"`
 	openSourcePort = `","source_port":`
 	openMessage    = `,"message":`
-	datetimeLayout = "2006-01-02T15:04:05"
 )
+
+// DatetimeLayout is the form of an entry's datetime, for package time: it has no zone.
+const DatetimeLayout = "2006-01-02T15:04:05"
 
 // ParseLine takes one line apart, without its newline. It is strict: exactly the layout that the journal writes, and a
 // message that is a valid JSON object. Any other line gives an error that wraps ErrMalformed and says where it departs.
@@ -71,6 +73,30 @@ func malformed(why string) error {
 	return fmt.Errorf("%w: %s", ErrMalformed, why)
 }
 
+// LineTime returns the time of a line, Unix milliseconds, from its first bytes; false: it does not begin like an entry.
+func LineTime(line []byte) (millis int64, ok bool) {
+	millis, _, ok = cutTimestamp(line)
+	return millis, ok
+}
+
+// MaxTimePrefix is how many bytes of a line LineTime looks at, at the most.
+const MaxTimePrefix = len(openTimestamp) + 20
+
+// Clone returns the entry with memory of its own.
+func (e *Entry) Clone() Entry {
+	c := *e
+	c.Line = bytes.Clone(e.Line)
+	start := bytes.Index(e.Line, []byte(openMessage)) + len(openMessage)
+	c.Message = c.Line[start : start+len(e.Message)]
+	return c
+}
+
+// Datetime returns the text of the entry's datetime.
+func (e *Entry) Datetime() string {
+	start := bytes.Index(e.Line, []byte(openDatetime)) + len(openDatetime)
+	return string(e.Line[start : start+len(DatetimeLayout)])
+}
+
 // cutTimestamp reads `{"timestamp":<seconds>.<three digits>` and returns it in milliseconds.
 func cutTimestamp(line []byte) (millis int64, rest []byte, ok bool) {
 	if len(line) < len(openTimestamp) || string(line[:len(openTimestamp)]) != openTimestamp {
@@ -109,16 +135,16 @@ func cutDigits(b []byte) (n int64, rest []byte, ok bool) {
 // cutDatetime reads `,"datetime":"2006-01-02T15:04:05` by its shape; that it is the timestamp's instant is for Verify.
 func cutDatetime(b []byte) (rest []byte, ok bool) {
 	b, ok = cutPrefix(b, openDatetime)
-	if !ok || len(b) < len(datetimeLayout) {
+	if !ok || len(b) < len(DatetimeLayout) {
 		return nil, false
 	}
-	for i := range len(datetimeLayout) {
-		want := datetimeLayout[i]
+	for i := range len(DatetimeLayout) {
+		want := DatetimeLayout[i]
 		if digit := b[i]-'0' <= 9; digit != (want-'0' <= 9) || !digit && b[i] != want {
 			return nil, false
 		}
 	}
-	return b[len(datetimeLayout):], true
+	return b[len(DatetimeLayout):], true
 }
 
 // cutSource reads `","source_ip":"<address>","source_port":<port>`.
@@ -181,22 +207,3 @@ func cutPrefix(b []byte, prefix string) (rest []byte, ok bool) {
 	}
 	return b[len(prefix):], true
 }
-
-// CorruptError is a fault of a journal file and where it stands. Unwrap gives the cause: ErrMalformed for a line that is
-// no entry, what the decompressor or the system said for a file that cannot be read further.
-type CorruptError struct {
-	Path   string
-	Line   int64 // from 1; 0 if not known
-	Offset int64 // byte offset in the file, after decompression
-	Err    error
-}
-
-func (e *CorruptError) Error() string {
-	if e.Line == 0 {
-		return fmt.Sprintf("%s: offset %d: %s", e.Path, e.Offset, e.Err)
-	}
-	return fmt.Sprintf("%s:%d: offset %d: %s", e.Path, e.Line, e.Offset, e.Err)
-}
-
-// Unwrap returns the cause.
-func (e *CorruptError) Unwrap() error { return e.Err }

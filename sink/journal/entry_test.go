@@ -71,7 +71,7 @@ func FuzzAppendLineAndParseLineAreInverse(f *testing.F) {
 		}
 		from := netip.AddrPortFrom(ip.Unmap(), port)
 		line := NewEncoder(nil).AppendLine(nil, time.UnixMilli(millis), from, compact)
-		got, err := ParseLine(bytes.TrimSuffix(line, newline))
+		got, err := ParseLine(bytes.TrimSuffix(line, []byte("\n")))
 		if year := time.UnixMilli(millis).UTC().Year(); year < 0 || year > 9999 {
 			t.Skip()
 		}

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bytes"
 	"net/netip"
 	"slices"
 	"time"
@@ -22,16 +21,22 @@ type FilterOptions struct {
 
 // Filter chooses entries. It may be used by several goroutines.
 type Filter struct {
-	bounds
-	sources []netip.Prefix
-	fields  []field
-	lookup  *Lookup // of the fields' values; nil without fields
-	needle  []byte  // stands in each line that matches, unless the line has escapes; nil if there is no such text
+	since, until int64 // Unix milliseconds; 0 does not bound
+	sources      []netip.Prefix
+	fields       []field
+	lookup       *Lookup // of the fields' values; nil without fields
+	needle       []byte  // stands in each line that matches, unless the line has escapes; nil if there is no such text
 }
 
 // NewFilter compiles opt. The error shows the part that is wrong.
 func NewFilter(opt FilterOptions) (*Filter, error) {
-	f := &Filter{bounds: boundsOf(Options{Since: opt.Since, Until: opt.Until}), sources: opt.Sources}
+	f := &Filter{sources: opt.Sources}
+	if !opt.Since.IsZero() {
+		f.since = opt.Since.UnixMilli()
+	}
+	if !opt.Until.IsZero() {
+		f.until = opt.Until.UnixMilli()
+	}
 	var paths []string
 	for _, o := range opt.Fields {
 		field, err := compileField(o)
@@ -50,6 +55,32 @@ func NewFilter(opt FilterOptions) (*Filter, error) {
 	return f, nil
 }
 
+// Take parses line, without its newline, if it satisfies the filter; taken tells. A line outside the times asked for is
+// not looked at further; of one that departs from an entry's layout the error, which wraps ErrMalformed, says how. A nil
+// Filter takes every entry.
+func (f *Filter) Take(line []byte) (e Entry, taken bool, err error) {
+	if f.passesOver(line) {
+		return Entry{}, false, nil
+	}
+	e, err = parseLayout(line)
+	if err != nil {
+		return Entry{}, false, err
+	}
+	matched, valid := f.match(&e)
+	if matched && !valid {
+		return Entry{}, false, errMessage
+	}
+	return e, matched, nil
+}
+
+// Needle is a text that stands in each line that matches, unless the line has escapes; nil if there is no such text.
+func (f *Filter) Needle() []byte {
+	if f == nil {
+		return nil
+	}
+	return f.needle
+}
+
 // timely reports whether an entry of this time is within the bounds.
 func (f *Filter) timely(millis int64) bool {
 	return (f.since == 0 || millis >= f.since) && (f.until == 0 || millis < f.until)
@@ -57,11 +88,22 @@ func (f *Filter) timely(millis int64) bool {
 
 // passesOver reports whether line need not be parsed, since its time is outside the bounds.
 func (f *Filter) passesOver(line []byte) bool {
-	if f.bounds == (bounds{}) {
+	if f == nil || f.since == 0 && f.until == 0 {
 		return false
 	}
-	millis, _, timed := cutTimestamp(line)
+	millis, timed := LineTime(line)
 	return timed && !f.timely(millis)
+}
+
+// match reports whether e satisfies the filter, and if so, whether its message is valid.
+func (f *Filter) match(e *Entry) (matched, valid bool) {
+	if f == nil {
+		return true, isObject(e.Message)
+	}
+	if !f.matchEnvelope(e) {
+		return false, false
+	}
+	return f.matchMessage(e.Message)
 }
 
 // Match reports whether e satisfies the filter.
@@ -102,120 +144,4 @@ func (f *Filter) matchMessage(message []byte) (matched, valid bool) {
 
 func (f *Filter) fromSources(addr netip.Addr) bool {
 	return slices.ContainsFunc(f.sources, func(p netip.Prefix) bool { return p.Contains(addr) })
-}
-
-// A Scanner takes the lines of one block after another, gives the entries that match, and passes over the others as
-// cheaply as it can: those outside the time asked for, or without a text that each match holds, are not parsed, so a
-// fault in them is not seen either. The zero value takes every line.
-type Scanner struct {
-	Filter  *Filter             // nil takes every entry
-	OnFault func(*CorruptError) // called for lines that are no entries, and for the faults of blocks; may be nil
-
-	block  *Block
-	pos    int // in block.Data, where the next line starts; or ends, in reverse
-	number int64
-	entry  Entry
-	finder finder
-}
-
-// Reset goes on with the lines of b, which must stay as it is until the last Next.
-func (s *Scanner) Reset(b *Block) {
-	s.block, s.pos, s.number = b, 0, b.Number
-	if b.Reverse {
-		s.pos = len(b.Data)
-	}
-	s.finder = finder{}
-	if s.Filter != nil {
-		s.finder = newFinder(b.Data, s.Filter.needle)
-	}
-}
-
-// Next goes to the next entry that matches. It returns false at the end of the block, once.
-func (s *Scanner) Next() bool {
-	for {
-		line, offset, ok := s.line()
-		if !ok {
-			break
-		}
-		if s.take(line, offset) {
-			return true
-		}
-	}
-	if fault := s.block.Fault; fault != nil && s.OnFault != nil {
-		s.OnFault(fault)
-	}
-	return false
-}
-
-// Entry returns the entry that Next went to. It is valid until the next Next or Reset.
-func (s *Scanner) Entry() *Entry { return &s.entry }
-
-// line returns the next line that may match and where it starts in the block.
-func (s *Scanner) line() (line []byte, start int, ok bool) {
-	if s.block.Reverse {
-		return s.lineBack()
-	}
-	start = s.finder.lineFrom(s.pos)
-	if s.number > 0 {
-		s.number += int64(bytes.Count(s.block.Data[s.pos:start], newline))
-	}
-	if s.pos = start; start == len(s.block.Data) {
-		return nil, 0, false
-	}
-	line, s.pos = s.block.lineAt(start)
-	return line, start, true
-}
-
-func (s *Scanner) lineBack() (line []byte, start int, ok bool) {
-	for s.pos > 0 {
-		if line, s.pos = s.block.lineBefore(s.pos); s.finder.maybe(line) {
-			return line, s.pos, true
-		}
-	}
-	return nil, 0, false
-}
-
-// take makes line the current entry if it is one that matches.
-func (s *Scanner) take(line []byte, start int) bool {
-	number := s.number
-	if number > 0 {
-		s.number++
-	}
-	if s.Filter != nil && s.Filter.passesOver(line) {
-		return false
-	}
-	e, err := parseLayout(line)
-	if err == nil {
-		matched, valid := s.match(&e)
-		if !matched {
-			return false
-		}
-		if !valid {
-			err = errMessage
-		}
-	}
-	e.Path, e.Number, e.Offset = s.block.Path, number, s.block.Offset+int64(start)
-	if err != nil {
-		s.fault(&e, err)
-		return false
-	}
-	s.entry = e
-	return true
-}
-
-// match reports whether e satisfies the filter, and if so, whether its message is valid.
-func (s *Scanner) match(e *Entry) (matched, valid bool) {
-	if s.Filter == nil {
-		return true, isObject(e.Message)
-	}
-	if !s.Filter.matchEnvelope(e) {
-		return false, false
-	}
-	return s.Filter.matchMessage(e.Message)
-}
-
-func (s *Scanner) fault(at *Entry, err error) {
-	if s.OnFault != nil {
-		s.OnFault(&CorruptError{Path: at.Path, Line: at.Number, Offset: at.Offset, Err: err})
-	}
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"hbjournal/sink/names"
 )
 
 // stock is one backup on the disk: all files of one stamp, since a plain file and its compressed copy are one backup.
@@ -69,7 +71,7 @@ func (o Options) exceeded(backups int, total, free int64, oldest time.Duration) 
 }
 
 // stocks groups the files of backups, which List returned, by their stamp.
-func (f *File) stocks(backups []Backup) ([]stock, error) {
+func (f *File) stocks(backups []names.Backup) ([]stock, error) {
 	var stocks []stock
 	var errs []error
 	for _, b := range backups {
@@ -89,7 +91,7 @@ func (f *File) stocks(backups []Backup) ([]stock, error) {
 }
 
 // bytesOf is the size of a backup's file; 0 if no limit asks for it, since there may be very many.
-func (f *File) bytesOf(b Backup) (int64, error) {
+func (f *File) bytesOf(b names.Backup) (int64, error) {
 	if f.opts.MaxTotalBytes == 0 && f.opts.MinFreeBytes == 0 {
 		return 0, nil
 	}
@@ -124,7 +126,7 @@ func (f *File) surroundings() (surroundings, error) {
 
 // prune removes the oldest backups until all limits are kept. f.tidying must be held.
 func (f *File) prune() error {
-	backups, err := List(f.opts.Dir, f.opts.Name)
+	backups, err := names.Backups(f.opts.Dir, f.opts.Name)
 	if err != nil {
 		return err
 	}

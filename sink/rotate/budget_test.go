@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"hbjournal/sink/names"
 )
 
 // someLimits are random limits, each of them off now and then.
@@ -115,7 +117,7 @@ func TestTidyKeepsTheLimitsOnRealFiles(t *testing.T) {
 
 func checkLimits(t *testing.T, f *File, now time.Time, when string) {
 	t.Helper()
-	backups, err := List(f.opts.Dir, f.opts.Name)
+	backups, err := names.Backups(f.opts.Dir, f.opts.Name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"hbjournal/sink/names"
 )
 
 // Pauses between tries of compressions that failed: doubled from the first to the last.
@@ -73,7 +75,7 @@ func (f *File) noteCompression(err error) {
 
 // compressAll tries every plain backup whose time has come. Its error is about the oldest of those that failed.
 func (f *File) compressAll(p *pace) (first error) {
-	backups, err := List(f.opts.Dir, f.opts.Name)
+	backups, err := names.Backups(f.opts.Dir, f.opts.Name)
 	if err != nil {
 		return err
 	}
@@ -107,7 +109,7 @@ func (f *File) compressAll(p *pace) (first error) {
 
 // compressOne compresses the first of backups, or ends what a crash left half done of that: of one stamp the plain file
 // is listed first.
-func (f *File) compressOne(backups []Backup, p *pace) error {
+func (f *File) compressOne(backups []names.Backup, p *pace) error {
 	if len(backups) > 1 && backups[1].Stamp.Equal(backups[0].Stamp) {
 		return f.finishCompression(backups[0], backups[1], p)
 	}
@@ -115,7 +117,7 @@ func (f *File) compressOne(backups []Backup, p *pace) error {
 }
 
 // compress replaces the plain backup b by a compressed one.
-func (f *File) compress(b Backup, p *pace) error {
+func (f *File) compress(b names.Backup, p *pace) error {
 	if f.opts.Compression == "" {
 		return nil
 	}
@@ -244,7 +246,7 @@ func (f *File) dropPlain(plain, final string) error {
 
 // finishCompression removes the plain backup that a crash left beside its compressed copy, if that is what it is. What
 // else has its name, or an encrypted copy, is not ours to judge: both stay, and count as one backup.
-func (f *File) finishCompression(b, copied Backup, p *pace) error {
+func (f *File) finishCompression(b, copied names.Backup, p *pace) error {
 	c := Compression(copied.Ending)
 	if c != Gzip && c != Zstd {
 		return nil

@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"hbjournal/sink/names"
 
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
@@ -80,8 +83,8 @@ func put(t *testing.T, path, text string) {
 	}
 }
 
-// names lists what `ls` shows of dir, without the common start of the names.
-func names(t *testing.T, dir string) []string {
+// shown lists what `ls` shows of dir, without the common start of the names.
+func shown(t *testing.T, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -99,7 +102,7 @@ func names(t *testing.T, dir string) []string {
 // readAll is what `cat backups... live` prints.
 func readAll(t *testing.T, f *File) string {
 	t.Helper()
-	backups, err := List(f.opts.Dir, f.opts.Name)
+	backups, err := names.Backups(f.opts.Dir, f.opts.Name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +123,7 @@ func check[T comparable](t *testing.T, what string, got, want T) {
 
 func checkNames(t *testing.T, f *File, want ...string) {
 	t.Helper()
-	if got := names(t, f.opts.Dir); !slices.Equal(got, want) {
+	if got := shown(t, f.opts.Dir); !slices.Equal(got, want) {
 		t.Errorf("files: got %q, want %q", got, want)
 	}
 }
@@ -162,7 +165,7 @@ func TestNoFilePassesItsLimitByAByte(t *testing.T) {
 		all.WriteString(lines)
 	}
 	check(t, "all", readAll(t, f), all.String())
-	for _, n := range names(t, f.opts.Dir) {
+	for _, n := range shown(t, f.opts.Dir) {
 		if size := len(read(t, filepath.Join(f.opts.Dir, name+n))); size > limit {
 			t.Errorf("%s: got %d bytes, want at most %d", n, size, limit)
 		}
@@ -232,5 +235,12 @@ func TestClosedFileRefuses(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s of a closed file: %v", what, err)
 		}
+	}
+}
+
+func checkIs(t *testing.T, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("error: got %v, want one that is %q", err, want)
 	}
 }

@@ -34,7 +34,7 @@ func TestAnHourOfRotationsLeavesNothingBehind(t *testing.T) {
 		}
 	})
 	check(t, "rotations", f.Stats().Rotations["size"], 2*3600-1) // checkLeaks does it once to warm up.
-	check(t, "files", len(names(t, f.opts.Dir)), 4)
+	check(t, "files", len(shown(t, f.opts.Dir)), 4)
 }
 
 // checkLeaks reports what a second run of work leaves behind in goroutines, descriptors and memory.

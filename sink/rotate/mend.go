@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"hbjournal/sink/names"
 )
 
 // maxMend is the longest last line that is looked at as a whole; a longer one without its newline is torn, since no
@@ -16,7 +18,7 @@ const maxMend = 16 << 20
 // mendBackups gives every plain backup a last line that ends. Only a power cut can tear one, but then it can, and two
 // files that are read one after the other must not have their lines run together. A backup that cannot be mended is no
 // reason not to start.
-func (f *File) mendBackups(backups []Backup) {
+func (f *File) mendBackups(backups []names.Backup) {
 	for _, b := range backups {
 		if b.Ending != "" {
 			continue
@@ -112,7 +114,7 @@ func (f *File) moveAside(torn *io.SectionReader) (string, error) {
 	if _, err := torn.Seek(0, io.SeekStart); err != nil {
 		return "", err
 	}
-	pattern := "torn-" + f.opts.Now().UTC().Format(stampLayout) + "-*"
+	pattern := "torn-" + f.opts.Now().UTC().Format(names.StampLayout) + "-*"
 	aside, err := os.CreateTemp(f.opts.stateDir(), pattern)
 	if err != nil {
 		return "", err

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"hbjournal/sink/names"
 )
 
 // ErrNotRegular is wrapped by errors about a journal path at which something stands that is not a regular file.
@@ -82,12 +84,12 @@ func sameFileAt(f *os.File, path string) bool {
 
 // recover brings the files into order and opens the live one.
 func (f *File) recover() error {
-	backups, err := List(f.opts.Dir, f.opts.Name)
+	backups, err := names.Backups(f.opts.Dir, f.opts.Name)
 	if err != nil {
 		return err
 	}
 	f.figures.change(func(s *Stats) { s.Backups = len(backups) })
-	if f.newest, err = newestStamp(f.opts.Dir, f.opts.Name); err != nil {
+	if f.newest, err = names.Newest(f.opts.Dir, f.opts.Name); err != nil {
 		return err
 	}
 	if err := f.finishRotation(backups); err != nil {
@@ -106,7 +108,7 @@ func (f *File) recover() error {
 
 // finishRotation ends a rotation that was killed between its link and its rename: the live path and the newest backup
 // are then one file.
-func (f *File) finishRotation(backups []Backup) error {
+func (f *File) finishRotation(backups []names.Backup) error {
 	live, err := os.Lstat(f.path)
 	if err != nil || !live.Mode().IsRegular() || links(live) < 2 {
 		return nil // Missing is fine, and anything else is openLive's to report.

@@ -112,7 +112,7 @@ func TestChangeFromOutsideIsNoticedByCheck(t *testing.T) {
 func checkAfterChange(t *testing.T, f *File, said func(string) int, all string) {
 	t.Helper()
 	var got strings.Builder
-	for _, n := range names(t, f.opts.Dir) {
+	for _, n := range shown(t, f.opts.Dir) {
 		got.WriteString(read(t, f.path+n))
 	}
 	check(t, "all files", got.String(), all)

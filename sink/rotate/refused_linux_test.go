@@ -81,7 +81,7 @@ func TestFailedPruningIsSaidOnceAndTriedAgain(t *testing.T) {
 	mutable(t, stuck)
 	f.Tidy()
 	check(t, "lines about the end", said("tidy again"), 1)
-	check(t, "files", len(names(t, f.opts.Dir)), 2)
+	check(t, "files", len(shown(t, f.opts.Dir)), 2)
 	check(t, "TidyErr", f.Stats().TidyErr, nil)
 }
 

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"hbjournal/sink/names"
 )
 
 // backoff spaces the tries of what was refused: 100 ms at first, then twice as long each time, up to 5 s.
@@ -122,9 +124,9 @@ func (f *File) swapLocked(next string, now time.Time) (backup string, err error)
 	for {
 		stamp := f.nextStampLocked(now)
 		if stamp.Year() > 9999 {
-			return "", fmt.Errorf("no name is free after that of %s", BackupName(f.opts.Name, f.newest))
+			return "", fmt.Errorf("no name is free after that of %s", names.OfBackup(f.opts.Name, f.newest))
 		}
-		backup = BackupName(f.opts.Name, stamp)
+		backup = names.OfBackup(f.opts.Name, stamp)
 		err := f.swapOnto(next, filepath.Join(f.opts.Dir, backup))
 		if err == nil || errors.Is(err, fs.ErrExist) {
 			f.newest = stamp

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"hbjournal/sink/names"
 	_ "time/tzdata" // The tests do not depend on the machine's zones.
 )
 
@@ -149,7 +151,7 @@ func liveAYear(t *testing.T, o Options, r *rand.Rand) (wrote int) {
 // checkYear checks that each file is exactly one period, and was rotated at its end.
 func checkYear(t *testing.T, o Options, label func(time.Time) string, wrote int) {
 	t.Helper()
-	backups, err := List(o.Dir, name)
+	backups, err := names.Backups(o.Dir, name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func TestModesAreAsAskedWhateverTheUmask(t *testing.T) {
 			rotate(t, f)
 			write(t, f, "x\n")
 			checkMode(t, dir, 0o755)
-			for _, n := range names(t, dir) {
+			for _, n := range shown(t, dir) {
 				checkMode(t, filepath.Join(dir, name+n), 0o644)
 			}
 		})
@@ -198,7 +198,7 @@ func TestNothingStrayIsSeenByTheGlob(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(t, "files that messages.journal* matches", len(paths), 2)
-	checkNames(t, f, names(t, f.opts.Dir)...)
+	checkNames(t, f, shown(t, f.opts.Dir)...)
 	if _, err := os.Stat(filepath.Join(StateDir(f.opts.Dir, name), "next")); !os.IsNotExist(err) {
 		t.Errorf("the next live file is left behind: %v", err)
 	}

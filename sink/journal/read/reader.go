@@ -1,8 +1,10 @@
-package journal
+package read
 
 import (
 	"context"
 	"io"
+
+	"hbjournal/sink/journal"
 )
 
 // A Reader gives the entries of a Source one by one:
@@ -23,7 +25,7 @@ type Reader struct {
 // NewReader reads source until its end or that of ctx; nil for filter takes every entry. Torn and foreign lines, and
 // files that cannot be read further, are given to onFault, which may be nil, and reading goes on behind them. The
 // caller closes source.
-func NewReader(ctx context.Context, source Source, filter *Filter, onFault func(*CorruptError)) *Reader {
+func NewReader(ctx context.Context, source Source, filter *journal.Filter, onFault func(*CorruptError)) *Reader {
 	return &Reader{ctx: ctx, source: source, scanner: Scanner{Filter: filter, OnFault: onFault}}
 }
 
@@ -42,7 +44,7 @@ func (r *Reader) Next() bool {
 }
 
 // Entry returns the current entry. It is valid until the next Next.
-func (r *Reader) Entry() *Entry { return r.scanner.Entry() }
+func (r *Reader) Entry() *journal.Entry { return r.scanner.Entry() }
 
 // Err returns what ended the reading, and nil if it was the end of the journal.
 func (r *Reader) Err() error {

@@ -1,4 +1,4 @@
-package journal
+package read
 
 import (
 	"errors"
@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"hbjournal/sink/names"
 )
 
 // An opener opens the files of a reading one after another. The error of next is io.EOF after the last one; a
@@ -33,7 +35,7 @@ type chain struct {
 	dir, base string
 	from      time.Time       // files with an earlier stamp are done with
 	seen      map[uint64]bool // and of this stamp, those with these first lines
-	passed    File            // name under which the newest of them was passed
+	passed    names.File      // name under which the newest of them was passed
 	last      *file           // handed out last
 	ended     bool            // last is the live file
 	follow    bool            // go on after the live file; then last is to be kept open
@@ -88,10 +90,10 @@ func (c *chain) try() (*file, error) {
 
 // isLast reports whether f is the backup that was handed out last. One that was the live file then has got its stamp
 // when the chain came upon it again, if it did.
-func (c *chain) isLast(f File) bool { return !f.Live() && f.Stamp.Equal(c.last.Stamp) }
+func (c *chain) isLast(f names.File) bool { return !f.Live() && f.Stamp.Equal(c.last.Stamp) }
 
 // openNew opens a backup, or gives nil if its content was read already, perhaps under another name.
-func (c *chain) openNew(candidate File) (*file, error) {
+func (c *chain) openNew(candidate names.File) (*file, error) {
 	f, err := openFile(candidate)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errMoved
@@ -125,7 +127,7 @@ func (c *chain) wasLive(f *file) bool {
 }
 
 // unreadable is the error for a file that cannot even be opened; it is passed, so that the next step goes beyond it.
-func (c *chain) unreadable(f File, err error) error {
+func (c *chain) unreadable(f names.File, err error) error {
 	c.from, c.seen = f.Stamp.Add(c.step*time.Second), nil
 	return &CorruptError{Path: f.Path, Err: err}
 }
@@ -133,7 +135,7 @@ func (c *chain) unreadable(f File, err error) error {
 // openLive opens the live file, if no backup has come into being that is to be read before it.
 func (c *chain) openLive() (*file, error) {
 	path := filepath.Join(c.dir, c.base)
-	f, err := openFile(File{Path: path})
+	f, err := openFile(names.File{Path: path})
 	if errors.Is(err, fs.ErrNotExist) && c.last != nil {
 		return nil, io.EOF
 	}
@@ -241,7 +243,7 @@ func (c *chain) seek(since int64) error {
 }
 
 // startOf is the stamp from which on files[i] and all later files are, even if the live file is rotated meanwhile.
-func startOf(files []File, i int) time.Time {
+func startOf(files []names.File, i int) time.Time {
 	switch {
 	case !files[i].Live():
 		return files[i].Stamp
@@ -249,4 +251,23 @@ func startOf(files []File, i int) time.Time {
 		return files[i-1].Stamp.Add(time.Second)
 	}
 	return time.Time{}
+}
+
+// stableList lists until two listings agree, because a directory that is read while files in it are renamed may show a
+// file twice or not at all. A journal that rotates faster than that gets the last listing.
+func stableList(dir, base string) ([]names.File, error) {
+	const tries = 10
+	last, err := names.Files(dir, base)
+	for range tries {
+		if err != nil {
+			return nil, err
+		}
+		var again []names.File
+		again, err = names.Files(dir, base)
+		if err == nil && slices.Equal(last, again) {
+			return again, nil
+		}
+		last = again
+	}
+	return last, err
 }

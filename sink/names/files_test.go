@@ -1,17 +1,15 @@
-package journal
+package names
 
 import (
 	"path/filepath"
 	"slices"
 	"testing"
-
-	"hbjournal/sink/rotate"
 )
 
 func TestBackupNamesOfTheJournalAndOfLogrotate(t *testing.T) {
 	f := func(name string, want bool) {
 		t.Helper()
-		if _, got := rotate.StampOf(base, name); got != want {
+		if _, got := StampOf(base, name); got != want {
 			t.Errorf("%s: got %v, want %v", name, got, want)
 		}
 	}
@@ -36,7 +34,7 @@ func TestBackupNamesOfTheJournalAndOfLogrotate(t *testing.T) {
 func TestNamedFilesOfOneJournalAreSorted(t *testing.T) {
 	f := func(paths, want []string, sorted bool) {
 		t.Helper()
-		got, ok := SortPaths(paths)
+		got, ok := Sort(paths)
 		if !slices.Equal(got, want) || ok != sorted {
 			t.Errorf("%v: got %v, %v, want %v, %v", paths, got, ok, want, sorted)
 		}
@@ -48,14 +46,14 @@ func TestNamedFilesOfOneJournalAreSorted(t *testing.T) {
 	f([]string{"-", "j"}, []string{"-", "j"}, false)
 }
 
-func TestListLeavesOutWhatIsNotOfTheJournal(t *testing.T) {
+func TestFilesLeavesOutWhatIsNotOfTheJournal(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{
 		base, backup(2), backup(1) + ".gz", backup(1), backup(1) + ".1", backup(0) + ".bak", "other", base + ".old",
 	} {
-		write(t, filepath.Join(dir, name), nil)
+		put(t, filepath.Join(dir, name))
 	}
-	files, err := List(dir, base)
+	files, err := Files(dir, base)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package journal
+package read
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"hbjournal/sink/journal"
+	"hbjournal/sink/names"
 	"hbjournal/sink/rotate"
 )
 
@@ -188,7 +190,7 @@ func TestFollowGivesEachLineOnceWhileTheJournalRotates(t *testing.T) {
 		appendTo(t, live, entryLine(20)[:50])
 		rename(t, live, filepath.Join(dir, backup(20)))
 		write(t, live, entryLines(21, 30))
-		f.wantFault(t, ErrMalformed)
+		f.wantFault(t, journal.ErrMalformed)
 		f.want(t, 21, 30)
 	})
 }
@@ -365,7 +367,7 @@ func TestFollowAcrossAHundredRotations(t *testing.T) {
 // compressBackups compresses what is not the newest backup, until ctx ends. That it loses races with pruning is meant.
 func compressBackups(ctx context.Context, dir string) {
 	for ctx.Err() == nil {
-		backups, err := rotate.List(dir, base)
+		backups, err := names.Backups(dir, base)
 		for i, b := range backups {
 			path := filepath.Join(dir, b.Name)
 			data, readErr := os.ReadFile(path)

@@ -1,4 +1,4 @@
-package journal
+package read
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"hbjournal/sink/names"
 )
 
 // A backChain is a chain that walks from the live file to the oldest backup.
@@ -42,7 +44,7 @@ func (c *backChain) openLive() (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := openFile(File{Path: filepath.Join(c.dir, c.base)})
+	f, err := openFile(names.File{Path: filepath.Join(c.dir, c.base)})
 	if errors.Is(err, fs.ErrNotExist) && !newest.IsZero() {
 		c.from, c.ended = newest, true
 		return nil, nil

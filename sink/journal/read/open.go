@@ -1,4 +1,4 @@
-package journal
+package read
 
 import (
 	"bufio"
@@ -12,6 +12,9 @@ import (
 	"syscall"
 	"time"
 
+	"hbjournal/sink/journal"
+	"hbjournal/sink/names"
+
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 )
@@ -24,7 +27,7 @@ const maxLayers = 4
 
 // file is one open file of a journal, read as the text that it holds.
 type file struct {
-	File
+	names.File
 	raw     *os.File      // nil for a text that the caller owns
 	info    os.FileInfo   // nil with raw
 	regular bool          // a real file, not a pipe
@@ -44,7 +47,7 @@ type head struct {
 }
 
 // openFile opens f and looks at its first line. The caller begins to read it when its turn comes, and closes it.
-func openFile(f File) (*file, error) {
+func openFile(f names.File) (*file, error) {
 	raw, err := os.Open(f.Path)
 	if err != nil {
 		return nil, err
@@ -58,7 +61,7 @@ func openFile(f File) (*file, error) {
 
 // openStream makes a file of a text that comes from r, which cannot be rewound; closing it leaves r open.
 func openStream(r io.Reader) (*file, error) {
-	f := &file{File: File{Path: Stdin}}
+	f := &file{File: names.File{Path: Stdin}}
 	text, _, err := f.decompress(r)
 	if err != nil {
 		return nil, &CorruptError{Path: Stdin, Err: err}
@@ -228,6 +231,6 @@ func readHead(text io.Reader) head {
 	}
 	h := fnv.New64a()
 	h.Write(line)
-	millis, _, timed := cutTimestamp(line)
+	millis, timed := journal.LineTime(line)
 	return head{hash: max(h.Sum64(), 1), millis: millis, timed: timed}
 }

@@ -1,9 +1,11 @@
-package journal
+package read
 
 import (
 	"errors"
 	"io"
 	"io/fs"
+
+	"hbjournal/sink/names"
 )
 
 // Stdin is the name that stands for standard input among the paths of a reading.
@@ -24,7 +26,7 @@ func (l *list) next() (*file, error) {
 	if path == Stdin {
 		return openStream(l.stdin)
 	}
-	f, err := openFile(File{Path: path})
+	f, err := openFile(names.File{Path: path})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -37,7 +39,7 @@ func (l *list) next() (*file, error) {
 // seek leaves out the files before the last one that begins before since; the paths are those of one journal in order.
 func (l *list) seek(since int64) error {
 	for i := len(l.paths) - 1; i > 0; i-- {
-		f, err := openFile(File{Path: l.paths[i]})
+		f, err := openFile(names.File{Path: l.paths[i]})
 		if err != nil {
 			continue // next reports it.
 		}

@@ -1,4 +1,4 @@
-package journal
+package read
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"hbjournal/sink/names"
 )
 
 // Cursor is a position in a journal, between two lines. It holds when the file that it points into is rotated, renamed
@@ -24,7 +26,7 @@ const noStamp = "-"
 func (c Cursor) String() string {
 	from := noStamp
 	if !c.From.IsZero() {
-		from = c.From.Format(stampLayout)
+		from = c.From.Format(names.StampLayout)
 	}
 	return fmt.Sprintf("%s/%016x/%d", from, c.First, c.Offset)
 }
@@ -47,7 +49,7 @@ func parseCursor(text string) (c Cursor, err error) {
 		return c, errors.New("not of three parts")
 	}
 	if parts[0] != noStamp {
-		if c.From, err = time.Parse(stampLayout, parts[0]); err != nil {
+		if c.From, err = time.Parse(names.StampLayout, parts[0]); err != nil {
 			return c, errors.New("no stamp at its start")
 		}
 	}

@@ -1,15 +1,17 @@
-package journal
+package read
 
 import (
 	"bytes"
 	"fmt"
 	"testing"
 	"time"
+
+	"hbjournal/sink/journal"
 )
 
 // mixedLines is about 1 MB of lines, of which one in five is of the cpu_monitor plugin.
 func mixedLines() []byte {
-	encoder := NewEncoder(nil)
+	encoder := journal.NewEncoder(nil)
 	var b []byte
 	for n := 0; len(b) < 1<<20; n++ {
 		message := fmt.Appendf(nil, `{"ID":"HTB","name":"webserver%d","interval":30,"ver":1}`, n%100)
@@ -26,8 +28,8 @@ func mixedLines() []byte {
 }
 
 func BenchmarkScan(b *testing.B) {
-	f := func(name string, fields ...Field) {
-		filter, err := NewFilter(FilterOptions{Fields: fields})
+	f := func(name string, fields ...journal.Field) {
+		filter, err := journal.NewFilter(journal.FilterOptions{Fields: fields})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -43,9 +45,9 @@ func BenchmarkScan(b *testing.B) {
 		})
 	}
 	f("all")
-	f("one in five", Field{"ID", []string{"PLG"}}, Field{"plugin", []string{"cpu_monitor"}})
-	f("glob", Field{"plugin", []string{"cpu_*"}})
-	f("none", Field{"plugin", []string{"gpu_monitor"}})
+	f("one in five", field("ID", "PLG"), field("plugin", "cpu_monitor"))
+	f("glob", field("plugin", "cpu_*"))
+	f("none", field("plugin", "gpu_monitor"))
 }
 
 func BenchmarkParseLine(b *testing.B) {
@@ -53,7 +55,7 @@ func BenchmarkParseLine(b *testing.B) {
 	b.SetBytes(int64(len(line)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := ParseLine(line); err != nil {
+		if _, err := journal.ParseLine(line); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,4 +1,4 @@
-package journal
+package read
 
 import (
 	"bytes"
@@ -16,7 +16,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/tidwall/gjson"
 
-	"hbjournal/sink/rotate"
+	"hbjournal/sink/journal"
+	"hbjournal/sink/names"
 )
 
 // base is the name of the journal in the tests.
@@ -36,7 +37,7 @@ var sampleFrom = netip.MustParseAddrPort("192.168.1.100:50003")
 // entryLines are the lines of the entries from first up to, but not including, end.
 func entryLines(first, end int) []byte {
 	var b []byte
-	encoder := NewEncoder(nil)
+	encoder := journal.NewEncoder(nil)
 	for n := first; n < end; n++ {
 		message := fmt.Appendf(nil, `{"ID":"HTB","n":%d}`, n)
 		b = encoder.AppendLine(b, start.Add(time.Duration(n)*time.Second), sampleFrom, message)
@@ -76,10 +77,10 @@ func zstded(t testing.TB, data []byte) []byte {
 }
 
 // backup is the name of the backup whose stamp is n seconds after start.
-func backup(n int) string { return rotate.BackupName(base, start.Add(time.Duration(n)*time.Second)) }
+func backup(n int) string { return names.OfBackup(base, start.Add(time.Duration(n)*time.Second)) }
 
 // readAll reads everything and returns the numbers in the messages, and the faults.
-func readAll(t testing.TB, opt Options, filter *Filter) (numbers []int, faults []*CorruptError) {
+func readAll(t testing.TB, opt Options, filter *journal.Filter) (numbers []int, faults []*CorruptError) {
 	t.Helper()
 	source, err := Open(opt)
 	if err != nil {
@@ -96,7 +97,7 @@ func readAll(t testing.TB, opt Options, filter *Filter) (numbers []int, faults [
 	return numbers, faults
 }
 
-func numberOf(t testing.TB, e *Entry) int {
+func numberOf(t testing.TB, e *journal.Entry) int {
 	t.Helper()
 	n := gjson.GetBytes(e.Message, "n")
 	if !n.Exists() {

@@ -1,4 +1,4 @@
-package journal
+package read
 
 import (
 	"bytes"
@@ -7,6 +7,9 @@ import (
 	"io"
 	"slices"
 	"sync/atomic"
+
+	"hbjournal/sink/journal"
+	"hbjournal/sink/names"
 )
 
 // A back reads a journal backwards: the live file first, each file from its end.
@@ -28,7 +31,7 @@ func openBack(opt Options) *back {
 		s.opener = &backChain{chain: chain{dir: opt.Dir, base: opt.Base, step: -1}}
 		return s
 	}
-	paths, ordered := SortPaths(opt.Paths)
+	paths, ordered := names.Sort(opt.Paths)
 	paths = slices.Clone(paths)
 	slices.Reverse(paths)
 	s.opener, s.ordered = &list{paths: paths, stdin: opt.Stdin}, ordered
@@ -142,6 +145,6 @@ func (s *back) skipLong(b *Block, before int64) error {
 
 // before reports whether data proves that nothing in front of it is to be read.
 func (s *back) before(data []byte) bool {
-	millis, _, timed := cutTimestamp(data)
+	millis, timed := journal.LineTime(data)
 	return timed && s.since != 0 && millis < s.since-maxStepBack.Milliseconds()
 }

@@ -1,4 +1,4 @@
-package journal
+package read
 
 import (
 	"context"
@@ -6,6 +6,9 @@ import (
 	"io"
 	"sync/atomic"
 	"time"
+
+	"hbjournal/sink/journal"
+	"hbjournal/sink/names"
 )
 
 // Options say what a reading covers. Paths, if given, are the files; otherwise it is the journal Base in Dir, with all
@@ -16,7 +19,7 @@ type Options struct {
 	Stdin     io.Reader // what the path "-" reads
 
 	// Since and Until bound the receipt of the entries, Since included and Until not; zero does not bound. A reading
-	// only uses them to leave out what it need not look at: it still gives some entries outside, for a Filter to drop.
+	// only uses them to leave out what it need not look at: it still gives some entries outside, for a journal.Filter to drop.
 	Since, Until time.Time
 
 	// Count, if not nil, counts the bytes read from the files, as they are on the disk.
@@ -35,7 +38,7 @@ func Open(opt Options) (Source, error) {
 	if len(opt.Paths) == 0 {
 		s.opener = newChain(opt.Dir, opt.Base)
 	} else {
-		paths, ordered := SortPaths(opt.Paths)
+		paths, ordered := names.Sort(opt.Paths)
 		s.opener, s.ordered = &list{paths: paths, stdin: opt.Stdin}, ordered
 	}
 	if s.ordered && s.since != 0 {
@@ -173,6 +176,6 @@ func wait(ctx context.Context, d time.Duration) error {
 
 // beyond reports whether data, which is whole lines, proves that nothing behind it is to be read.
 func (s *stream) beyond(data []byte) bool {
-	millis, _, timed := cutTimestamp(data)
+	millis, timed := journal.LineTime(data)
 	return timed && s.bounds.over(millis)
 }

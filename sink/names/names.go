@@ -1,4 +1,13 @@
-package rotate
+// Package names is what the files of a journal are called: it makes the names and takes them apart.
+//
+//	<base>                          the live file
+//	<base>.20260328-120000          a backup; the clock text is its stamp, by which backups are ordered
+//	<base>.20260328-120000.zst      the same, compressed (.gz, .zst), encrypted (.age), or both
+//	<base>.20260328-120000.gz.1.gz  a backup that logrotate has renamed, compressed, or both: still read, no longer ours
+//
+// Parse is strict, since what it takes may be removed; StampOf also knows the names that logrotate makes of ours, since
+// readers must find them. Nothing here opens a file.
+package names
 
 import (
 	"fmt"
@@ -9,8 +18,8 @@ import (
 	"time"
 )
 
-// stampLayout is the YYYYMMDD-HHMMSS of a backup's name.
-const stampLayout = "20060102-150405"
+// StampLayout is the YYYYMMDD-HHMMSS of a backup's name, for package time.
+const StampLayout = "20060102-150405"
 
 // endings are what may follow the stamp of a backup, once it has been compressed, encrypted, or both.
 var endings = []string{"", ".gz", ".zst", ".age", ".gz.age", ".zst.age"}
@@ -22,23 +31,23 @@ type Backup struct {
 	Ending string    // "", ".gz", ".zst", ".age", ".gz.age" or ".zst.age"
 }
 
-// BackupName is the inverse of ParseBackup for a backup with no ending: <base>.YYYYMMDD-HHMMSS.
+// OfBackup is the inverse of Parse for a backup with no ending: <base>.YYYYMMDD-HHMMSS.
 // Only the clock fields of stamp count, to the second; its zone does not.
-func BackupName(base string, stamp time.Time) string {
-	return base + "." + stamp.Format(stampLayout)
+func OfBackup(base string, stamp time.Time) string {
+	return base + "." + stamp.Format(StampLayout)
 }
 
-// ParseBackup takes name apart if it is exactly a backup of base, and reports whether it is. Names that only look like
+// Parse takes name apart if it is exactly a backup of base, and reports whether it is. Names that only look like
 // one (a fraction of a second, a day that does not exist, another ending) are not ours, and never touched.
-func ParseBackup(base, name string) (Backup, bool) {
+func Parse(base, name string) (Backup, bool) {
 	rest, ok := strings.CutPrefix(name, base+".")
-	if !ok || len(rest) < len(stampLayout) {
+	if !ok || len(rest) < len(StampLayout) {
 		return Backup{}, false
 	}
-	text, ending := rest[:len(stampLayout)], rest[len(stampLayout):]
-	stamp, err := time.Parse(stampLayout, text)
+	text, ending := rest[:len(StampLayout)], rest[len(StampLayout):]
+	stamp, err := time.Parse(StampLayout, text)
 	// time.Parse is lenient (it takes fractions, for one), so the text must also print back as it was.
-	if err != nil || stamp.Format(stampLayout) != text || !slices.Contains(endings, ending) {
+	if err != nil || stamp.Format(StampLayout) != text || !slices.Contains(endings, ending) {
 		return Backup{}, false
 	}
 	return Backup{Name: name, Stamp: stamp, Ending: ending}, true
@@ -51,16 +60,16 @@ var renamings = regexp.MustCompile(`^(\.[0-9]{1,4}|-[0-9]{8}(-?[0-9]+)?|\.gz|\.z
 // StampOf returns the stamp in the name of a backup of base, also when logrotate has renamed the backup, after which it
 // is not ours any more.
 func StampOf(base, name string) (time.Time, bool) {
-	end := len(base) + 1 + len(stampLayout)
+	end := len(base) + 1 + len(StampLayout)
 	if len(name) < end || !renamings.MatchString(name[end:]) {
 		return time.Time{}, false
 	}
-	b, ok := ParseBackup(base, name[:end])
+	b, ok := Parse(base, name[:end])
 	return b.Stamp, ok
 }
 
-// newestStamp is the greatest stamp that the files in dir have, those that were renamed included.
-func newestStamp(dir, base string) (newest time.Time, err error) {
+// Newest is the greatest stamp that the files in dir have, those that were renamed included.
+func Newest(dir, base string) (newest time.Time, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return newest, fmt.Errorf("list backups: %w", err)
@@ -73,16 +82,16 @@ func newestStamp(dir, base string) (newest time.Time, err error) {
 	return newest, nil
 }
 
-// List returns the backups of base in dir, oldest first by the time in their names. Of one stamp with several endings,
+// Backups returns the backups of base in dir, oldest first by the time in their names. Of one stamp with several endings,
 // the plain file comes first. Directories and other things that are not regular files are left out.
-func List(dir, base string) ([]Backup, error) {
+func Backups(dir, base string) ([]Backup, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("list backups: %w", err)
 	}
 	var backups []Backup
 	for _, e := range entries {
-		if b, ok := ParseBackup(base, e.Name()); ok && e.Type().IsRegular() {
+		if b, ok := Parse(base, e.Name()); ok && e.Type().IsRegular() {
 			backups = append(backups, b)
 		}
 	}

@@ -1,10 +1,12 @@
-package journal
+package read
 
 import (
 	"bytes"
 	"fmt"
 	"io"
 	"slices"
+
+	"hbjournal/sink/journal"
 )
 
 // lines cuts what a reader gives into runs of whole lines. The end of the text is not terminal: what has been appended
@@ -19,7 +21,7 @@ type lines struct {
 }
 
 // errTooLong is the fault of a line of more than maxLine bytes.
-var errTooLong = fmt.Errorf("%w: line longer than %d MiB", ErrMalformed, maxLine>>20)
+var errTooLong = fmt.Errorf("%w: line longer than %d MiB", journal.ErrMalformed, maxLine>>20)
 
 func (l *lines) start(text io.Reader, eager bool) {
 	*l = lines{text: text, eager: eager, rest: l.rest[:0], number: 1}

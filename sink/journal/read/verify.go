@@ -1,4 +1,4 @@
-package journal
+package read
 
 import (
 	"bytes"
@@ -10,10 +10,11 @@ import (
 
 	"github.com/tidwall/gjson"
 
-	"hbjournal/sink/rotate"
+	"hbjournal/sink/journal"
+	"hbjournal/sink/names"
 )
 
-// The faults that Verify finds beside ErrMalformed, and those of files that cannot be read.
+// The faults that Verify finds beside journal.ErrMalformed, and those of files that cannot be read.
 var (
 	ErrDatetime = errors.New("datetime is not the instant of the timestamp")
 	ErrStepBack = errors.New("time goes back")
@@ -105,7 +106,7 @@ func (c *checked) checkEnd(b *Block) {
 
 func (c *checked) addFault(f *CorruptError) { c.faults = append(c.faults, f) }
 
-func (c *checked) add(e *Entry) {
+func (c *checked) add(e *journal.Entry) {
 	c.entries++
 	at := instant{e.Millis, e.Number, e.Offset, true}
 	if !c.first.ok {
@@ -136,15 +137,14 @@ func stepBack(path string, from, to instant) *CorruptError {
 
 // sameInstant reports whether the datetime shows the second of the timestamp in some zone: they are a multiple of a
 // quarter of an hour apart, and less than a day.
-func sameInstant(e *Entry) bool {
-	start := bytes.Index(e.Line, []byte(openDatetime)) + len(openDatetime)
-	shown, err := time.Parse(datetimeLayout, string(e.Line[start:start+len(datetimeLayout)]))
+func sameInstant(e *journal.Entry) bool {
+	shown, err := time.Parse(journal.DatetimeLayout, e.Datetime())
 	apart := shown.Sub(time.UnixMilli(e.Millis).Truncate(time.Second))
 	return err == nil && apart%(15*time.Minute) == 0 && apart.Abs() < 24*time.Hour
 }
 
 // addGap takes note of a gap entry.
-func (c *checked) addGap(e *Entry) {
+func (c *checked) addGap(e *journal.Entry) {
 	fields := gjson.GetManyBytes(e.Message, "ID", "event", "reason", "lost", "first", "last")
 	if fields[0].String() != "JRN" || fields[1].String() != "gap" {
 		return
@@ -197,11 +197,12 @@ func (v *verifier) take(c *checked) error {
 // checkName compares a backup's name with its first entry. The stamp may be in any zone, and is the time of the rotation,
 // so only a stamp that is a day too early is surely wrong.
 func (v *verifier) checkName(c *checked) {
-	m := backupBase.FindStringSubmatch(filepath.Base(c.path))
-	if m == nil || !c.first.ok {
+	name := filepath.Base(c.path)
+	base, backup := names.BaseOf(name)
+	if !backup || !c.first.ok {
 		return
 	}
-	stamp, ok := rotate.StampOf(m[1], filepath.Base(c.path))
+	stamp, ok := names.StampOf(base, name)
 	if ok && stamp.Add(24*time.Hour).Before(time.UnixMilli(c.first.millis)) {
 		v.fault(&CorruptError{Path: c.path, Line: c.first.line, Offset: c.first.offset, Err: ErrName})
 	}

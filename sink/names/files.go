@@ -1,4 +1,4 @@
-package journal
+package names
 
 import (
 	"cmp"
@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"hbjournal/sink/rotate"
 )
 
 // File is one file of a journal, known by its name.
@@ -22,13 +20,10 @@ type File struct {
 // Live reports whether f is the file that is being written.
 func (f File) Live() bool { return f.Stamp.IsZero() }
 
-// stampLayout is the YYYYMMDD-HHMMSS of a backup's name.
-const stampLayout = "20060102-150405"
-
-// List returns the files of the journal base in dir that exist now: backups in the order of their stamps, then the live
+// Files returns the files of the journal base in dir that exist now: backups in the order of their stamps, then the live
 // file if there is one. A stamp can stand there several times: while a backup is being compressed, or after logrotate.
 // A backup that is the live file too, as it is for an instant of each rotation, is given as the live file only.
-func List(dir, base string) ([]File, error) {
+func Files(dir, base string) ([]File, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("list journal files: %w", err)
@@ -38,7 +33,7 @@ func List(dir, base string) ([]File, error) {
 		if e.Name() == base {
 			files = append(files, File{Path: filepath.Join(dir, base)})
 		}
-		if stamp, ok := rotate.StampOf(base, e.Name()); ok && e.Type().IsRegular() {
+		if stamp, ok := StampOf(base, e.Name()); ok && e.Type().IsRegular() {
 			files = append(files, File{Path: filepath.Join(dir, e.Name()), Stamp: stamp})
 		}
 	}
@@ -81,28 +76,9 @@ func withoutCompression(path string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(path, ".gz"), ".zst")
 }
 
-// stableList lists until two listings agree, because a directory that is read while files in it are renamed may show a
-// file twice or not at all. A journal that rotates faster than that gets the last listing.
-func stableList(dir, base string) ([]File, error) {
-	const tries = 10
-	last, err := List(dir, base)
-	for range tries {
-		if err != nil {
-			return nil, err
-		}
-		var again []File
-		again, err = List(dir, base)
-		if err == nil && slices.Equal(last, again) {
-			return again, nil
-		}
-		last = again
-	}
-	return last, err
-}
-
-// SortPaths puts named files in reading order, if they are the files of one journal, and reports whether they are:
+// Sort puts named files in reading order, if they are the files of one journal, and reports whether they are:
 // messages.journal* of a shell names the live file first, but its entries are the newest.
-func SortPaths(paths []string) ([]string, bool) {
+func Sort(paths []string) ([]string, bool) {
 	files := make([]File, 0, len(paths))
 	dir, base, ok := journalOf(paths)
 	if !ok {
@@ -110,7 +86,7 @@ func SortPaths(paths []string) ([]string, bool) {
 	}
 	for _, path := range paths {
 		name := filepath.Base(path)
-		stamp, backup := rotate.StampOf(base, name)
+		stamp, backup := StampOf(base, name)
 		if filepath.Dir(path) != dir || !backup && name != base {
 			return paths, false
 		}
@@ -124,7 +100,15 @@ func SortPaths(paths []string) ([]string, bool) {
 	return sorted, true
 }
 
-// backupBase matches a backup's name and finds the journal's.
+// BaseOf returns the base of a backup's name, guessed from the name alone; false: it is no backup's name.
+func BaseOf(name string) (base string, ok bool) {
+	m := backupBase.FindStringSubmatch(name)
+	if m == nil {
+		return "", false
+	}
+	return m[1], true
+}
+
 var backupBase = regexp.MustCompile(`^(.+)\.[0-9]{8}-[0-9]{6}([.-].*)?$`)
 
 // journalOf guesses from the shortest name which journal the paths belong to.
@@ -134,8 +118,8 @@ func journalOf(paths []string) (dir, base string, ok bool) {
 	}
 	shortest := slices.MinFunc(paths, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
 	dir, base = filepath.Split(shortest)
-	if m := backupBase.FindStringSubmatch(base); m != nil {
-		base = m[1]
+	if of, ok := BaseOf(base); ok {
+		base = of
 	}
 	return filepath.Clean(dir), base, true
 }

@@ -1,4 +1,4 @@
-package journal
+package read
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"hbjournal/sink/journal"
 )
 
 func TestReverseGivesTheSameEntriesLastFirst(t *testing.T) {
@@ -32,7 +34,7 @@ func TestTailGivesTheLastEntriesThatMatchAndWhereToGoOn(t *testing.T) {
 	write(t, filepath.Join(dir, base), entryLines(10, 20))
 	f := func(n int, pattern, want string) {
 		t.Helper()
-		filter, err := NewFilter(FilterOptions{Fields: []Field{{Path: "n", Patterns: []string{pattern}}}})
+		filter, err := journal.NewFilter(journal.FilterOptions{Fields: []journal.Field{{Path: "n", Patterns: []string{pattern}}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +93,7 @@ func TestReverseReportsHowFarACompressedFileCouldBeRead(t *testing.T) {
 
 func TestALineLongerThanAnyBlockIsRead(t *testing.T) {
 	dir := t.TempDir()
-	long := NewEncoder(nil).AppendLine(nil, start, sampleFrom, []byte(`{"n":1,"x":"`+strings.Repeat("x", 3*blockBytes)+`"}`))
+	long := journal.NewEncoder(nil).AppendLine(nil, start, sampleFrom, []byte(`{"n":1,"x":"`+strings.Repeat("x", 3*blockBytes)+`"}`))
 	data := append(append(entryLines(0, 1), long...), entryLines(2, 3)...)
 	write(t, filepath.Join(dir, base), data)
 	f := func(reverse bool, want string) {
@@ -122,7 +124,7 @@ func TestALineBeyondAllBoundsIsAFaultAndReadingGoesOn(t *testing.T) {
 func TestALineOfNothingButBracketsIsAFaultAndNoCrash(t *testing.T) {
 	dir := t.TempDir()
 	const deep = 8 << 20
-	line := NewEncoder(nil).AppendLine(nil, start, sampleFrom,
+	line := journal.NewEncoder(nil).AppendLine(nil, start, sampleFrom,
 		[]byte(`{"x":`+strings.Repeat("[", deep)+strings.Repeat("]", deep)+`}`))
 	write(t, filepath.Join(dir, base), append(line, entryLines(1, 2)...))
 	numbers, faults := readAll(t, Options{Dir: dir, Base: base}, nil)
@@ -151,7 +153,7 @@ func TestSinceAndUntilGiveExactlyWhatAFullReadingWould(t *testing.T) {
 	for first := 0; first < 4*each; first += 7_321 {
 		end := min(first+each, 4*each)
 		opt := Options{Dir: dir, Base: base, Since: atNumber(first), Until: atNumber(end)}
-		filter, err := NewFilter(FilterOptions{Since: opt.Since, Until: opt.Until})
+		filter, err := journal.NewFilter(journal.FilterOptions{Since: opt.Since, Until: opt.Until})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,8 +1,10 @@
-package journal
+package read
 
 import (
 	"bufio"
 	"io"
+
+	"hbjournal/sink/journal"
 )
 
 // seekTime returns the offset of a line of a plain file before which no line is as new as since. It halves the file,
@@ -31,8 +33,8 @@ func (f *file) timedLine(from, to int64) (start, millis int64, err error) {
 	r := bufio.NewReaderSize(io.NewSectionReader(f.raw, from, to-from), 4<<10)
 	skipped, err := skipLine(r)
 	for start = from + skipped; err == nil && start < to; start += skipped {
-		prefix, _ := r.Peek(len(openTimestamp) + 20)
-		if millis, _, ok := cutTimestamp(prefix); ok {
+		prefix, _ := r.Peek(journal.MaxTimePrefix)
+		if millis, ok := journal.LineTime(prefix); ok {
 			return start, millis, nil
 		}
 		skipped, err = skipLine(r)

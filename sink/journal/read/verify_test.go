@@ -1,4 +1,4 @@
-package journal
+package read
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"hbjournal/sink/journal"
 )
 
 func verifyAll(t *testing.T, dir string) (VerifyResult, []*CorruptError) {
@@ -30,15 +32,15 @@ func TestVerifyFindsEachDamageAndItsPlace(t *testing.T) {
 		offset int64
 		intact int64
 	}{
-		"last line cut":         {func(f *os.File) { truncate(f, 20*line-30) }, ErrMalformed, 20, 19 * line, 19},
+		"last line cut":         {func(f *os.File) { truncate(f, 20*line-30) }, journal.ErrMalformed, 20, 19 * line, 19},
 		"last newline cut":      {func(f *os.File) { truncate(f, 20*line-1) }, ErrTornEnd, 0, 19 * line, 20},
-		"zeros in the middle":   {func(f *os.File) { writeAt(f, make([]byte, 10), 5*line+60) }, ErrMalformed, 6, 5 * line, 19},
-		"line break in a line":  {func(f *os.File) { writeAt(f, newline, 5*line) }, ErrMalformed, 6, 5 * line, 19},
-		"brace lost":            {func(f *os.File) { writeAt(f, []byte(" "), 6*line-2) }, ErrMalformed, 6, 5 * line, 19},
-		"quote lost":            {func(f *os.File) { writeAt(f, []byte(" "), 6*line-10) }, ErrMalformed, 6, 5 * line, 19},
+		"zeros in the middle":   {func(f *os.File) { writeAt(f, make([]byte, 10), 5*line+60) }, journal.ErrMalformed, 6, 5 * line, 19},
+		"line break in a line":  {func(f *os.File) { writeAt(f, newline, 5*line) }, journal.ErrMalformed, 6, 5 * line, 19},
+		"brace lost":            {func(f *os.File) { writeAt(f, []byte(" "), 6*line-2) }, journal.ErrMalformed, 6, 5 * line, 19},
+		"quote lost":            {func(f *os.File) { writeAt(f, []byte(" "), 6*line-10) }, journal.ErrMalformed, 6, 5 * line, 19},
 		"timestamp changed":     {func(f *os.File) { writeAt(f, []byte("7"), 5*line+21) }, ErrDatetime, 6, 5 * line, 20},
 		"whole day off":         {func(f *os.File) { writeAt(f, []byte("29"), 5*line+48) }, ErrDatetime, 6, 5 * line, 20},
-		"foreign line appended": {func(f *os.File) { writeAt(f, []byte("hello\n"), 20*line) }, ErrMalformed, 21, 20 * line, 20},
+		"foreign line appended": {func(f *os.File) { writeAt(f, []byte("hello\n"), 20*line) }, journal.ErrMalformed, 21, 20 * line, 20},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,100 @@
+package read
+
+import (
+	"bytes"
+
+	"hbjournal/sink/journal"
+)
+
+// A Scanner takes the lines of one block after another, gives the entries that match, and passes over the others as
+// cheaply as it can: those outside the time asked for, or without a text that each match holds, are not parsed, so a
+// fault in them is not seen either. The zero value takes every line.
+type Scanner struct {
+	Filter  *journal.Filter     // nil takes every entry
+	OnFault func(*CorruptError) // called for lines that are no entries, and for the faults of blocks; may be nil
+
+	block  *Block
+	pos    int // in block.Data, where the next line starts; or ends, in reverse
+	number int64
+	entry  journal.Entry
+	finder finder
+}
+
+// Reset goes on with the lines of b, which must stay as it is until the last Next.
+func (s *Scanner) Reset(b *Block) {
+	s.block, s.pos, s.number = b, 0, b.Number
+	if b.Reverse {
+		s.pos = len(b.Data)
+	}
+	s.finder = newFinder(b.Data, s.Filter.Needle())
+}
+
+// Next goes to the next entry that matches. It returns false at the end of the block, once.
+func (s *Scanner) Next() bool {
+	for {
+		line, offset, ok := s.line()
+		if !ok {
+			break
+		}
+		if s.take(line, offset) {
+			return true
+		}
+	}
+	if fault := s.block.Fault; fault != nil && s.OnFault != nil {
+		s.OnFault(fault)
+	}
+	return false
+}
+
+// Entry returns the entry that Next went to. It is valid until the next Next or Reset.
+func (s *Scanner) Entry() *journal.Entry { return &s.entry }
+
+// line returns the next line that may match and where it starts in the block.
+func (s *Scanner) line() (line []byte, start int, ok bool) {
+	if s.block.Reverse {
+		return s.lineBack()
+	}
+	start = s.finder.lineFrom(s.pos)
+	if s.number > 0 {
+		s.number += int64(bytes.Count(s.block.Data[s.pos:start], newline))
+	}
+	if s.pos = start; start == len(s.block.Data) {
+		return nil, 0, false
+	}
+	line, s.pos = s.block.lineAt(start)
+	return line, start, true
+}
+
+func (s *Scanner) lineBack() (line []byte, start int, ok bool) {
+	for s.pos > 0 {
+		if line, s.pos = s.block.lineBefore(s.pos); s.finder.maybe(line) {
+			return line, s.pos, true
+		}
+	}
+	return nil, 0, false
+}
+
+// take makes line the current entry if it is one that matches.
+func (s *Scanner) take(line []byte, start int) bool {
+	number := s.number
+	if number > 0 {
+		s.number++
+	}
+	e, taken, err := s.Filter.Take(line)
+	if !taken && err == nil {
+		return false
+	}
+	e.Path, e.Number, e.Offset = s.block.Path, number, s.block.Offset+int64(start)
+	if err != nil {
+		s.fault(&e, err)
+		return false
+	}
+	s.entry = e
+	return true
+}
+
+func (s *Scanner) fault(at *journal.Entry, err error) {
+	if s.OnFault != nil {
+		s.OnFault(&CorruptError{Path: at.Path, Line: at.Number, Offset: at.Offset, Err: err})
+	}
+}
