@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"hbjournal/config"
+	"hbjournal/sink/rotate"
+)
+
+// listenHint adds what to do about a socket that could not be bound.
+func listenHint(err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return &hintedError{err, "another program listens there ('ss -ulpn' shows which); stop it or set LISTEN_ADDR, such as LISTEN_ADDR=:50004"}
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return &hintedError{err, "no interface of this machine has that address; set LISTEN_ADDR, such as LISTEN_ADDR=:50003 for all of them"}
+	case errors.Is(err, fs.ErrPermission):
+		return &hintedError{err, "ports below 1024 need a privilege; set LISTEN_ADDR to a higher one, such as LISTEN_ADDR=:50003"}
+	}
+	return &hintedError{err, "set LISTEN_ADDR to host:port, such as LISTEN_ADDR=127.0.0.1:50003"}
+}
+
+// statusHint adds what to do about http_addr that could not be bound.
+func statusHint(err error) error {
+	return &hintedError{err, "set HTTP_ADDR to another address, such as HTTP_ADDR=127.0.0.1:9504, or HTTP_ADDR=off for none"}
+}
+
+// journalHint adds what to do about a journal that could not be opened.
+func journalHint(err error, cfg config.Config) error {
+	switch {
+	case errors.Is(err, rotate.ErrLocked):
+		return &hintedError{err, "stop the other process, or give this one a journal of its own with JOURNAL_DIR or JOURNAL_FILE"}
+	case errors.Is(err, rotate.ErrNotRegular):
+		return &hintedError{err, "move it away, or set JOURNAL_FILE to another name"}
+	}
+	return &hintedError{err, fmt.Sprintf("%s; set JOURNAL_DIR=./journal or another directory that may be written", access(cfg.JournalDir))}
+}
+
+// access says who we are, and the mode of the nearest directory above path that exists.
+func access(path string) string {
+	for ; ; path = filepath.Dir(path) {
+		info, err := os.Stat(path)
+		if err == nil {
+			return fmt.Sprintf("this is uid %d, and %s has mode %v", os.Getuid(), path, info.Mode())
+		}
+		if path == filepath.Dir(path) {
+			return fmt.Sprintf("this is uid %d", os.Getuid())
+		}
+	}
+}
