@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"hbjournal/sink/journal/summary"
 )
@@ -42,17 +43,22 @@ func writeCSV(w io.Writer, r *summary.Report) error {
 }
 
 func (t *table) row(section, name, field, figure, value string) {
-	t.w.Write([]string{section, cell(name), cell(field), figure, value})
+	t.w.Write([]string{section, CSVCell(name), CSVCell(field), figure, value})
 }
 
-// cell returns text so that it can do nothing: printable, and with a ' before what a spreadsheet takes for a formula.
-func cell(text string) string {
+// CSVCell returns text from outside so that it can do nothing in a spreadsheet: controls and invisible characters are
+// spelled out, and a ' stands before what would be taken for a formula. It is not for numbers.
+func CSVCell(text string) string {
 	text = printable(text)
-	if text != "" && strings.ContainsRune("=+-@", rune(text[0])) {
+	first, _ := utf8.DecodeRuneInString(text)
+	if strings.ContainsRune(formulaStarts, first) {
 		return "'" + text
 	}
 	return text
 }
+
+// formulaStarts are what a formula begins with; some spreadsheets take the full-width forms too.
+const formulaStarts = "=+-@＝＋－＠"
 
 func (t *table) count(section, name, figure string, n int64) {
 	t.row(section, name, "", figure, strconv.FormatInt(n, 10))

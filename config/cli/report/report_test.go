@@ -164,6 +164,24 @@ func TestCSVHoldsNoFormula(t *testing.T) {
 	}
 }
 
+func TestACSVCellDoesNothingInASpreadsheet(t *testing.T) {
+	f := func(text, want string) {
+		t.Helper()
+		if got := CSVCell(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+	f("", "")
+	f("web1", "web1")
+	f("a=b", "a=b")
+	for _, start := range []string{"=", "+", "-", "@", "＝", "＋", "－", "＠"} {
+		f(start+"1", "'"+start+"1")
+	}
+	f("\t=1", `\u0009=1`)
+	f("\r\n\x1b[31m\u202e", `\u000d\u000a\u001b[31m\u202e`)
+	f("\xff", "\ufffd")
+}
+
 func TestPageHoldsNoMarkupFromNames(t *testing.T) {
 	r := hostile(t)
 	got := written(t, "html", &r, Options{Title: "<script>alert(4)</script>", Notes: []string{"<img src=x>"}})
