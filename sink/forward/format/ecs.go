@@ -1,0 +1,46 @@
+package format
+
+import (
+	"strconv"
+
+	"hbjournal/sink/journal"
+)
+
+// ecsVersion is the version of the Elastic Common Schema whose names are used.
+const ecsVersion = "8.17.0"
+
+type ecs struct{ facts }
+
+// Append implements Form. Its first fields are those that ecs-logging wants first, in that order.
+func (s *ecs) Append(dst []byte, e *journal.Entry, id string) []byte {
+	s.learn(e)
+	dst = append(dst, `{"@timestamp":"`...)
+	dst = appendTime(dst, e.Millis)
+	dst = append(dst, `","log.level":"`...)
+	if s.note {
+		dst = append(dst, "warn"...)
+	} else {
+		dst = append(dst, "info"...)
+	}
+	dst = append(dst, `","message":`...)
+	dst = appendText(dst, e.Message)
+	dst = append(dst, `,"ecs.version":"`+ecsVersion+`","event.dataset":"hbjournal","host.name":`...)
+	dst = appendString(dst, s.host)
+	dst = append(dst, `,"source.ip":`...)
+	dst = appendString(dst, e.Source.Addr().WithZone("").String())
+	dst = append(dst, `,"source.port":`...)
+	dst = strconv.AppendUint(dst, uint64(e.Source.Port()), 10)
+	if s.kind != "" {
+		dst = append(dst, `,"event.code":`...)
+		dst = appendString(dst, s.kind)
+	}
+	if id != "" {
+		dst = append(dst, `,"event.id":`...)
+		dst = appendString(dst, id)
+	}
+	for _, f := range flatten(e.Message) {
+		dst = append(append(append(dst, `,"hbjournal.`...), f.name...), `":`...)
+		dst = append(dst, f.value...)
+	}
+	return append(dst, '}')
+}
