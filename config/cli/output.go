@@ -2,18 +2,13 @@ package cli
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"io"
 	"os"
-	"os/signal"
-	"slices"
 	"sync"
 	"syscall"
 
 	"golang.org/x/term"
-
-	"hbjournal/sink/journal/read"
 )
 
 // output is a command's results on their way out, with a header before the first of them.
@@ -54,23 +49,6 @@ func (b *buffers) put(text []byte) {
 	const most = 4 << 20 // What one huge line took is let go.
 	if cap(text) > 0 && cap(text) <= most {
 		b.pool.Put(&text)
-	}
-}
-
-// untilInterrupted gives the context of a command that reads paths: it ends at the first interrupt, and a second one ends
-// the process, as the first does where standard input is read, since that cannot be woken. A closed pipe becomes an error
-// of writing to it, and does not kill the process.
-func untilInterrupted(ctx context.Context, paths []string) (context.Context, context.CancelFunc) {
-	stop := func() {}
-	if !slices.Contains(paths, read.Stdin) {
-		ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-		context.AfterFunc(ctx, stop)
-	}
-	pipe := make(chan os.Signal, 1)
-	signal.Notify(pipe, syscall.SIGPIPE)
-	return ctx, func() {
-		signal.Stop(pipe)
-		stop()
 	}
 }
 

@@ -48,14 +48,6 @@ func (f *printFlags) colored(env Env) bool {
 	return f.color == "always" || f.color == "auto" && terminal && env.environ()["NO_COLOR"] == ""
 }
 
-// errEmpty is the error of a command that found none of its entries, if that is to be one.
-func (f *printFlags) errEmpty(entries int64) error {
-	if f.failEmpty && entries == 0 {
-		return errors.New("no entry matches (--fail-empty)")
-	}
-	return nil
-}
-
 // oneOf lists words: "a, b or c".
 func oneOf(words []string) string {
 	last := len(words) - 1

@@ -20,13 +20,13 @@ type progress struct {
 const progressAfter = time.Second
 
 // startProgress makes the bar, if standard error is a terminal that no results are printed to.
-func startProgress(env Env, s *selection, quiet bool) *progress {
-	_, watched := terminalWidth(env.Stderr)
-	_, printed := terminalWidth(env.Stdout)
-	if !watched || printed && !quiet {
+func startProgress(r *reading) *progress {
+	_, watched := terminalWidth(r.env.Stderr)
+	_, printed := terminalWidth(r.env.Stdout)
+	if !watched || printed && !r.quiet || r.endless {
 		return nil
 	}
-	return newProgress(env, s.options, s.read.Load)
+	return newProgress(r.env, r.options, r.bytesRead.Load)
 }
 
 func newProgress(env Env, options read.Options, read func() int64) *progress {

@@ -42,7 +42,8 @@ func TestProgressOfStandardInputKnowsNoEnd(t *testing.T) {
 }
 
 func TestNoProgressOffATerminal(t *testing.T) {
-	if bar := startProgress(Env{Stderr: &bytes.Buffer{}, Stdout: &bytes.Buffer{}}, &selection{}, true); bar != nil {
+	r := reading{selection: &selection{}, env: Env{Stderr: &bytes.Buffer{}, Stdout: &bytes.Buffer{}}, quiet: true}
+	if bar := startProgress(&r); bar != nil {
 		t.Error("got a bar where nobody watches")
 	}
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -50,7 +48,7 @@ func newQuery(env Env) *cobra.Command {
 	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with the entries that come, until interrupted")
 	f.addOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return runQuery(cmd.Context(), f, selection, args, env)
+		return runQuery(cmd.Context(), f, selection, args)
 	}
 	return cmd
 }
@@ -66,7 +64,7 @@ func newTail(env Env) *cobra.Command {
 	cmd.Flags().IntVarP(&f.last, "lines", "n", 10, "start with the last `N` entries")
 	f.addOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return runQuery(cmd.Context(), f, selection, args, env)
+		return runQuery(cmd.Context(), f, selection, args)
 	}
 	return cmd
 }
@@ -83,80 +81,67 @@ func (f *queryFlags) addOutput(cmd *cobra.Command) {
 // query is one run of the command.
 type query struct {
 	queryFlags
-	selection *selection
-	jq        *jqProgram
-	render    renderer
-	out       *output
-	faults    faults
-	matched   int
-	buffers   buffers
+	*reading
+	program *jqProgram // nil: none
+	render  renderer
+	buffers buffers
 }
 
-// errEnough ends a query that has printed all that was asked for.
-var errEnough = errors.New("enough")
-
-func runQuery(ctx context.Context, f queryFlags, s *selection, args []string, env Env) error {
-	q := &query{queryFlags: f, selection: s, out: newOutput(env.Stdout), faults: faults{w: env.Stderr}}
-	if err := errors.Join(q.check(args), s.prepare(args)); err != nil {
+func runQuery(ctx context.Context, f queryFlags, s *selection, args []string) error {
+	r, err := s.reading(args, f.check(args))
+	if err != nil {
 		return err
 	}
-	if err := q.compile(env); err != nil {
+	q := &query{queryFlags: f, reading: r}
+	r.quiet, r.endless, r.failEmpty = f.count, f.follow, f.failEmpty
+	if err := q.compile(); err != nil {
 		return err
 	}
-	ctx, stop := untilInterrupted(ctx, s.options.Paths)
-	defer stop()
-	bar := startProgress(env, s, f.count)
-	err := q.run(ctx, bar)
-	bar.finish()
-	return q.finish(ctx, err)
+	return r.run(ctx, q.read, q.conclude)
 }
 
 // check reports what cannot go together.
-func (q *query) check(args []string) error {
+func (f *queryFlags) check(args []string) error {
 	var faults []error
 	fault := func(bad bool, text string) {
 		if bad {
 			faults = append(faults, errors.New(text))
 		}
 	}
-	fault(q.follow && q.reverse, "-f and --reverse: what comes cannot be printed before what was")
-	fault(q.follow && q.count, "-f and --count: following has no end to count to")
-	fault(q.follow && (len(args) > 1 || slices.Contains(args, read.Stdin)), "-f follows one journal: name its live file, or none")
-	fault(q.last < -1, "-n: must not be negative")
-	if err := errors.Join(append(faults, q.invalid())...); err != nil {
+	fault(f.follow && f.reverse, "-f and --reverse: what comes cannot be printed before what was")
+	fault(f.follow && f.count, "-f and --count: following has no end to count to")
+	fault(f.follow && (len(args) > 1 || slices.Contains(args, read.Stdin)), "-f follows one journal: name its live file, or none")
+	fault(f.last < -1, "-n: must not be negative")
+	if err := errors.Join(append(faults, f.invalid())...); err != nil {
 		return &usageError{err, "see 'hbjournal query --help'"}
 	}
 	return nil
 }
 
-func (q *query) compile(env Env) (err error) {
-	if q.jq, err = compileJQ(q.queryFlags.jq); err != nil {
+func (q *query) compile() (err error) {
+	if q.program, err = compileJQ(q.jq); err != nil {
 		return err
 	}
-	width, _ := terminalWidth(env.Stdout)
-	o := rendering{color: q.colored(env), width: width, zone: time.UTC}
-	if q.selection.cfg.Config.JournalLocalTime {
-		o.zone = time.Local
-	}
+	width, _ := terminalWidth(q.env.Stdout)
+	o := rendering{color: q.colored(q.env), width: width, zone: q.zone()}
 	q.render = o.renderer(q.output)
 	q.out.header = q.render.header
-	if q.follow && len(q.selection.options.Paths) == 1 {
-		live := q.selection.options.Paths[0]
-		q.selection.options.Dir, q.selection.options.Base = filepath.Split(filepath.Clean("./" + live))
-		q.selection.options.Paths = nil
+	if q.follow && len(q.options.Paths) == 1 {
+		live := q.options.Paths[0]
+		q.options.Dir, q.options.Base, q.options.Paths = filepath.Dir(live), filepath.Base(live), nil
 	}
 	return nil
 }
 
-func (q *query) run(ctx context.Context, bar *progress) error {
+func (q *query) read(ctx context.Context) error {
 	switch {
 	case q.follow:
-		return q.runFollow(ctx)
+		return q.readOn(ctx)
 	case q.last >= 0 && !q.reverse:
-		_, err := q.runLast(ctx)
+		_, err := q.readLast(ctx)
 		return err
 	}
-	options := q.selection.options
+	options := q.options
 	options.Reverse = q.reverse
 	source, err := read.Open(options)
 	if err != nil {
@@ -164,7 +149,7 @@ func (q *query) run(ctx context.Context, bar *progress) error {
 	}
 	defer source.Close()
 	return read.Ordered(ctx, source, q.work, func(r result) error {
-		bar.show()
+		q.bar.show()
 		return q.emit(r)
 	})
 }
@@ -188,7 +173,7 @@ func (r *result) mark(cuts bool) {
 // work makes the output of a block. It runs on several goroutines.
 func (q *query) work(b *read.Block) (r result) {
 	scanner := read.Scanner{
-		Filter:  q.selection.filter,
+		Filter:  q.filter,
 		OnFault: func(f *read.CorruptError) { r.faults = append(r.faults, f) },
 	}
 	r.text = q.buffers.get()
@@ -201,14 +186,14 @@ func (q *query) work(b *read.Block) (r result) {
 
 // add adds what is to be printed for an entry.
 func (q *query) add(r *result, e *journal.Entry) {
-	if q.jq == nil {
+	if q.program == nil {
 		if !q.count {
 			r.text = q.render.entry(r.text, e)
 		}
 		r.mark(q.last >= 0)
 		return
 	}
-	values, err := q.jq.run(e)
+	values, err := q.program.run(e)
 	r.err = err
 	for _, v := range values {
 		if !q.count && r.err == nil {
@@ -240,14 +225,14 @@ func (q *query) emit(r result) error {
 	for _, f := range r.faults {
 		q.faults.report(f)
 	}
-	enough := q.last >= 0 && q.reverse && q.matched+r.count >= q.last
+	enough := q.last >= 0 && q.reverse && int(q.entries)+r.count >= q.last
 	if enough {
-		r.count = q.last - q.matched
+		r.count = q.last - int(q.entries)
 		if !q.count && r.count < len(r.ends) {
 			r.text = r.text[:endOf(r.ends, r.count)]
 		}
 	}
-	q.matched += r.count
+	q.entries += int64(r.count)
 	if err := q.out.write(r.text); err != nil {
 		return err
 	}
@@ -265,9 +250,9 @@ func endOf(ends []int, count int) int {
 	return ends[count-1]
 }
 
-// runLast prints the last entries, and returns where the journal goes on after them.
-func (q *query) runLast(ctx context.Context) (read.Cursor, error) {
-	entries, at, err := read.Tail(ctx, q.selection.options, q.last, q.selection.filter, q.faults.report)
+// readLast prints the last entries, and returns where the journal goes on after them.
+func (q *query) readLast(ctx context.Context) (read.Cursor, error) {
+	entries, at, err := read.Tail(ctx, q.options, q.last, q.filter, q.faults.report)
 	if err != nil {
 		return at, err
 	}
@@ -280,19 +265,19 @@ func (q *query) runLast(ctx context.Context) (read.Cursor, error) {
 	return at, q.emit(r)
 }
 
-// runFollow prints what there is, or the last of it, and then what comes.
-func (q *query) runFollow(ctx context.Context) error {
+// readOn prints what there is, or the last of it, and then what comes.
+func (q *query) readOn(ctx context.Context) error {
 	var at read.Cursor
 	if q.last >= 0 {
 		var err error
-		if at, err = q.runLast(ctx); err == nil {
+		if at, err = q.readLast(ctx); err == nil {
 			err = q.out.flush()
 		}
 		if err != nil {
 			return err
 		}
 	}
-	source, err := read.Follow(q.selection.options, at)
+	source, err := read.Follow(q.options, at)
 	if err != nil {
 		return err
 	}
@@ -309,27 +294,10 @@ func (q *query) runFollow(ctx context.Context) error {
 	return err
 }
 
-// finish ends the output and turns what ended the query into its error.
-func (q *query) finish(ctx context.Context, err error) error {
-	if err == nil && q.count {
-		err = q.out.write(fmt.Appendf(nil, "%d\n", q.matched))
-	}
-	interrupted := errors.Is(err, context.Canceled) && ctx.Err() != nil
-	if errors.Is(err, errEnough) || errors.Is(err, io.EOF) || interrupted && q.follow {
-		err = nil
-	}
-	if flushErr := q.out.flush(); err == nil {
-		err = flushErr
-	}
-	switch {
-	case isClosedPipe(err):
+// conclude prints how many entries there were, if that was asked for.
+func (q *query) conclude(interrupted bool) error {
+	if !q.count || interrupted {
 		return nil
-	case interrupted && err != nil:
-		return fmt.Errorf("interrupted after %d entries", q.matched)
-	case err != nil:
-		return q.selection.explain(err)
-	case q.faults.count > 0:
-		return q.faults.err()
 	}
-	return q.errEmpty(int64(q.matched))
+	return q.out.write(fmt.Appendf(nil, "%d\n", q.entries))
 }

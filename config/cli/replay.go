@@ -50,13 +50,11 @@ func newReplay(env Env) *cobra.Command {
 	flags.BoolVar(&f.dryRun, "dry-run", false, "send nothing; say what would be sent")
 	flags.BoolVar(&f.loop, "loop", false, "send even to the daemon that writes this journal, which makes it grow by what is sent")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := f.check(); err != nil {
+		r, err := s.reading(args, f.check())
+		if err != nil {
 			return err
 		}
-		if err := s.prepare(args); err != nil {
-			return err
-		}
-		return replay(cmd.Context(), f, s, env)
+		return replay(cmd.Context(), f, r)
 	}
 	return cmd
 }
@@ -91,8 +89,8 @@ func (f *replayFlags) parseSpeed() error {
 // replayer is one run of the command.
 type replayer struct {
 	replayFlags
+	*reading
 	sender *sender.Sender // nil for a dry run
-	bar    *progress
 
 	begun       time.Time // when the first message was sent
 	first, last int64     // Unix milliseconds of the messages so far
@@ -102,34 +100,30 @@ type replayer struct {
 	datagram    []byte
 }
 
-func replay(ctx context.Context, f replayFlags, s *selection, env Env) error {
-	ctx, stop := untilInterrupted(ctx, s.options.Paths)
-	defer stop()
-	r := &replayer{replayFlags: f}
-	if err := r.dial(s.cfg.Config.ListenAddr); err != nil {
+func replay(ctx context.Context, f replayFlags, r *reading) error {
+	r.quiet = true
+	p := &replayer{replayFlags: f, reading: r}
+	return r.run(ctx, p.replay, nil)
+}
+
+// replay sends the messages, and says at the end, whatever it was, how many.
+func (r *replayer) replay(ctx context.Context) error {
+	if err := r.dial(r.cfg.Config.ListenAddr); err != nil {
 		return err
 	}
-	source, err := read.Open(s.options)
+	source, err := read.Open(r.options)
 	if err != nil {
-		return errors.Join(s.explain(err), r.close())
+		return errors.Join(err, r.close())
 	}
 	defer source.Close()
-	found := faults{w: env.Stderr}
-	r.bar = startProgress(env, s, true)
-	reader := read.NewReader(ctx, source, s.filter, found.report)
-	for err == nil && reader.Next() {
-		err = r.send(ctx, reader.Entry())
+	entries := read.NewReader(ctx, source, r.filter, r.faults.report)
+	for err == nil && entries.Next() {
+		err = r.send(ctx, entries.Entry())
 	}
+	err = errors.Join(err, entries.Err(), r.close())
 	r.bar.finish()
-	err = errors.Join(err, reader.Err(), r.close())
-	fmt.Fprintf(env.Stderr, "hbjournal: %s\n", r.summary())
-	switch {
-	case errors.Is(err, context.Canceled):
-		return errors.New("interrupted before the end of the journal")
-	case err != nil:
-		return explainSend(s.explain(err))
-	}
-	return found.err()
+	fmt.Fprintf(r.env.Stderr, "hbjournal: %s\n", r.summary())
+	return explainSend(err)
 }
 
 // dial opens the socket, unless this is a dry run or the messages would come back into the journal.
@@ -178,6 +172,7 @@ func isLocal(addr netip.Addr) bool {
 // send sends the message of an entry when its time has come.
 func (r *replayer) send(ctx context.Context, e *journal.Entry) error {
 	r.bar.show()
+	r.entries++
 	if journal.IsNote(e.Message) {
 		r.notes++
 		return nil

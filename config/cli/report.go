@@ -7,7 +7,6 @@ import (
 	"io"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -42,7 +41,7 @@ func newReport(env Env) *cobra.Command {
 	selection := addSelection(cmd, env)
 	f.add(cmd, report.Formats(), "text is")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return runReport(cmd.Context(), f, selection, args, env)
+		return runReport(cmd.Context(), f, selection, args)
 	}
 	return cmd
 }
@@ -54,49 +53,36 @@ func (f *reportFlags) check() error {
 	return nil
 }
 
-func runReport(ctx context.Context, f reportFlags, s *selection, args []string, env Env) error {
-	if err := errors.Join(f.check(), s.prepare(args)); err != nil {
+func runReport(ctx context.Context, f reportFlags, s *selection, args []string) error {
+	r, err := s.reading(args, f.check())
+	if err != nil {
 		return err
 	}
-	ctx, stop := untilInterrupted(ctx, s.options.Paths)
-	defer stop()
-	faults := faults{w: env.Stderr}
-	bar := startProgress(env, s, true)
-	figures, err := summarize(ctx, s, &faults, bar.show)
-	bar.finish()
-	interrupted := ctx.Err() != nil && errors.Is(err, context.Canceled)
-	if err != nil && !interrupted {
-		return s.explain(err)
+	r.quiet, r.failEmpty = true, f.failEmpty
+	var figures summary.Report
+	sumUp := func(ctx context.Context) (err error) {
+		figures, err = summarize(ctx, r)
+		r.entries = figures.Total.Messages
+		return err
 	}
-	opt := f.options(s, args, env)
-	if interrupted {
-		opt.Notes = append(opt.Notes, "Interrupted: this is only what was read until then.")
-	}
-	if faults.count > 0 {
-		opt.Notes = append(opt.Notes, fmt.Sprintf("Faults in the files: %d. The rest was read; 'hbjournal verify' lists them.", faults.count))
-	}
-	out := newOutput(env.Stdout)
-	err = errors.Join(report.Write(out.w, f.output, &figures, opt), out.flush())
-	switch {
-	case isClosedPipe(err):
+	return r.run(ctx, sumUp, func(interrupted bool) error {
+		opt := f.options(r, args)
+		if interrupted {
+			opt.Notes = append(opt.Notes, "Interrupted: this is only what was read until then.")
+		}
+		if n := r.faults.count; n > 0 {
+			opt.Notes = append(opt.Notes, fmt.Sprintf("Faults in the files: %d. The rest was read; 'hbjournal verify' lists them.", n))
+		}
+		if err := report.Write(r.out.w, f.output, &figures, opt); err != nil {
+			return fmt.Errorf("write report: %w", err)
+		}
 		return nil
-	case err != nil:
-		return fmt.Errorf("write report: %w", err)
-	case interrupted:
-		return fmt.Errorf("interrupted after %d entries", figures.Total.Messages)
-	case faults.count > 0:
-		return faults.err()
-	}
-	return f.errEmpty(figures.Total.Messages)
+	})
 }
 
 // options are how the report is printed.
-func (f *reportFlags) options(s *selection, args []string, env Env) report.Options {
-	opt := report.Options{Title: reportTitle(s, args), Zone: time.UTC, Color: f.colored(env)}
-	if s.cfg.Config.JournalLocalTime {
-		opt.Zone = time.Local
-	}
-	return opt
+func (f *reportFlags) options(r *reading, args []string) report.Options {
+	return report.Options{Title: reportTitle(r.selection, args), Zone: r.zone(), Color: f.colored(r.env)}
 }
 
 // reportTitle names what is read.
@@ -118,15 +104,15 @@ type stretch struct {
 	faults  []*read.CorruptError
 }
 
-// summarize reads the selection to its end on all cores, and calls shown after each block. Entries in the range that are
+// summarize reads the selection to its end on all cores. Entries in the range that are
 // not selected show that the journal went on. With an error, the report so far is returned as well.
-func summarize(ctx context.Context, s *selection, faults *faults, shown func()) (summary.Report, error) {
+func summarize(ctx context.Context, r *reading) (summary.Report, error) {
 	total := summary.New()
-	timely, err := journal.NewFilter(journal.FilterOptions{Since: s.options.Since, Until: s.options.Until})
+	timely, err := journal.NewFilter(journal.FilterOptions{Since: r.options.Since, Until: r.options.Until})
 	if err != nil {
 		return total.Report(), err
 	}
-	source, err := read.Open(s.options)
+	source, err := read.Open(r.options)
 	if err != nil {
 		return total.Report(), err
 	}
@@ -134,16 +120,16 @@ func summarize(ctx context.Context, s *selection, faults *faults, shown func()) 
 	spare := sync.Pool{New: func() any { return summary.New() }}
 	err = read.Ordered(ctx, source, func(b *read.Block) stretch {
 		part := stretch{summary: spare.Get().(*summary.Summary)}
-		part.read(b, timely, s.filter)
+		part.read(b, timely, r.filter)
 		return part
 	}, func(part stretch) error {
 		total.Merge(part.summary)
 		part.summary.Reset()
 		spare.Put(part.summary)
 		for _, fault := range part.faults {
-			faults.report(fault)
+			r.faults.report(fault)
 		}
-		shown()
+		r.bar.show()
 		return nil
 	})
 	if errors.Is(err, io.EOF) {

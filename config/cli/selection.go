@@ -31,10 +31,10 @@ type selection struct {
 	matches      []string
 
 	// What the flags come to, once prepare has run.
-	cfg     config.Loaded
-	options read.Options
-	filter  *journal.Filter
-	read    atomic.Int64 // bytes read from the files so far
+	cfg       config.Loaded
+	options   read.Options
+	filter    *journal.Filter
+	bytesRead atomic.Int64 // bytes read from the files so far
 }
 
 // addSelection gives cmd the flags of a selection.
@@ -77,10 +77,10 @@ func (s *selection) prepare(args []string) error {
 	if err := errors.Join(errSince, errUntil, errSource, errMatch, errFilter); err != nil {
 		return &usageError{err, "for example --since 2h --name 'web*' --match cpu_percent=9?"}
 	}
-	s.filter = filter
+	s.filter, s.named = filter, len(args) > 0
 	s.options = read.Options{
 		Dir: s.cfg.Config.JournalDir, Base: s.cfg.Config.JournalFile, Paths: args, Stdin: s.environ.Stdin,
-		Since: since, Until: until, Count: &s.read,
+		Since: since, Until: until, Count: &s.bytesRead,
 	}
 	return nil
 }
@@ -90,16 +90,15 @@ func (s *selection) time(flag, text string) (time.Time, error) {
 	if s.now != nil {
 		now = s.now
 	}
-	zone := time.UTC
-	if s.cfg.Config.JournalLocalTime {
-		zone = time.Local
-	}
-	t, err := parseTime(text, now().In(zone))
+	t, err := parseTime(text, now().In(s.zone()))
 	if err != nil {
 		return t, fmt.Errorf("--%s %w", flag, err)
 	}
 	return t, nil
 }
+
+// zone is the one that times are read in and shown in.
+func (s *selection) zone() *time.Location { return location(s.cfg.Config) }
 
 func parsePrefixes(texts []string) ([]netip.Prefix, error) {
 	var prefixes []netip.Prefix
@@ -154,7 +153,7 @@ func (s *selection) place() string {
 // explain adds what can be done about an error of reading.
 func (s *selection) explain(err error) error {
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && len(s.options.Paths) > 0:
+	case errors.Is(err, fs.ErrNotExist) && s.named:
 		return &usageError{err, "name files that exist, or none to read the configured journal"}
 	case errors.Is(err, fs.ErrNotExist):
 		return &hintedError{

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -31,47 +30,36 @@ func newVerify(env Env) *cobra.Command {
 		if *output != "text" && *output != "json" {
 			return &usageError{fmt.Errorf("-o %q: no such output", *output), "give -o text or -o json"}
 		}
-		if err := s.prepare(args); err != nil {
+		r, err := s.reading(args, nil)
+		if err != nil {
 			return err
 		}
-		return verify(cmd.Context(), s, *output == "json", env)
+		return verify(cmd.Context(), r, *output == "json")
 	}
 	return cmd
 }
 
-func verify(ctx context.Context, s *selection, asJSON bool, env Env) error {
-	ctx, stop := untilInterrupted(ctx, s.options.Paths)
-	defer stop()
-	bar := startProgress(env, s, false)
-	out := newOutput(env.Stdout)
-	p := verifyPrinter{w: out.w}
+func verify(ctx context.Context, r *reading, asJSON bool) error {
+	p := verifyPrinter{w: r.out.w}
 	if asJSON {
-		p.json = json.NewEncoder(out.w)
+		p.json = json.NewEncoder(r.out.w)
 	}
-	result, err := read.Verify(ctx, read.VerifyOptions{
-		Options: s.options, Fault: p.fault, Gap: p.gap, Block: bar.show,
-	})
-	bar.finish()
-	if err == nil || errors.Is(err, context.Canceled) {
+	var result read.VerifyResult
+	check := func(ctx context.Context) (err error) {
+		result, err = read.Verify(ctx, read.VerifyOptions{Options: r.options, Fault: p.fault, Gap: p.gap, Block: r.bar.show})
+		r.entries = result.Entries
+		return err
+	}
+	return r.run(ctx, check, func(interrupted bool) error {
 		p.result(result)
-	}
-	if flushErr := out.flush(); err == nil {
-		err = flushErr
-	}
-	switch {
-	case isClosedPipe(err):
-		return nil
-	case errors.Is(err, context.Canceled):
-		return errors.New("interrupted: what is printed was found so far")
-	case err != nil:
-		return s.explain(err)
-	case result.Faults > 0:
+		if result.Faults == 0 || interrupted {
+			return nil
+		}
 		return &hintedError{
 			fmt.Errorf("verify: %s", plural(result.Faults, "fault")),
 			"the other entries are sound; 'hbjournal query' prints them",
 		}
-	}
-	return nil
+	})
 }
 
 // verifyPrinter prints what Verify finds. Errors of writing are kept by w until it is flushed.
