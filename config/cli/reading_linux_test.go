@@ -17,8 +17,14 @@ const oneEntry = `{"timestamp":1774699200.000,"datetime":"2026-03-28T12:00:00","
 
 // readings are the commands that read entries, each with what it needs beside FILE.
 var readings = [][]string{
-	{"query"}, {"query", "--jq", "."}, {"query", "--reverse"}, {"query", "-n", "1"}, {"query", "--count"},
-	{"report"}, {"verify"}, {"replay", "--to", "127.0.0.1:9", "--dry-run"},
+	{"query"},
+	{"query", "--jq", "."},
+	{"query", "--reverse"},
+	{"query", "-n", "1"},
+	{"query", "--count"},
+	{"report"},
+	{"verify"},
+	{"replay", "--to", "127.0.0.1:9", "--dry-run"},
 }
 
 // command is hbjournal in a process of its own.

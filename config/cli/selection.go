@@ -32,6 +32,7 @@ type selection struct {
 
 	// What the flags come to, once prepare has run.
 	cfg       config.Loaded
+	named     bool // FILEs were given
 	options   read.Options
 	filter    *journal.Filter
 	bytesRead atomic.Int64 // bytes read from the files so far
