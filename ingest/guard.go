@@ -43,14 +43,15 @@ func newGuard(o Options) *guard {
 	return g
 }
 
-// refuses returns why a datagram from addr is refused; "": it is not. A nil guard refuses nothing.
-func (g *guard) refuses(addr netip.Addr, at time.Time) string {
+// refuses returns why a datagram from addr is refused; "": it is not. A nil guard refuses nothing. Nothing is known of when
+// a datagram came that has waited, so it is not held against its source's rate.
+func (g *guard) refuses(addr netip.Addr, at time.Time, waited bool) string {
 	if g == nil {
 		return ""
 	}
 	addr = addr.WithZone("") // A link-local source is the same one on every interface.
 	allowed := g.allows(addr)
-	if allowed && g.rates == nil {
+	if allowed && (g.rates == nil || waited) {
 		return ""
 	}
 	g.mu.Lock()

@@ -25,7 +25,7 @@ func rateGuard(limit int) *guard {
 func taken(g *guard, source netip.Addr, at time.Time, n int) int {
 	count := 0
 	for range n {
-		if g.refuses(source, at) == "" {
+		if g.refuses(source, at, false) == "" {
 			count++
 		}
 	}
@@ -74,7 +74,7 @@ func TestAllowFromTakesOnlyItsNetworks(t *testing.T) {
 		"10.255.0.1": "", "11.0.0.1": "source", "192.0.2.7": "", "192.0.2.8": "source",
 		"fe80::1%2": "", "2001:db8::1": "source",
 	} {
-		if got := g.refuses(addr(source), noon); got != want {
+		if got := g.refuses(addr(source), noon, false); got != want {
 			t.Errorf("datagram from %s: got refusal %q, want %q", source, got, want)
 		}
 	}
@@ -82,7 +82,7 @@ func TestAllowFromTakesOnlyItsNetworks(t *testing.T) {
 
 func TestNoGuardRefusesNothing(t *testing.T) {
 	g := newGuard(Options{})
-	if g != nil || g.refuses(addr("192.0.2.1"), noon) != "" {
+	if g != nil || g.refuses(addr("192.0.2.1"), noon, false) != "" {
 		t.Errorf("got a guard, want none")
 	}
 	g.report(noon)
@@ -125,7 +125,7 @@ func TestGuardDoesNotAllocate(t *testing.T) {
 	g := newGuard(Options{RateLimit: 1, AllowFrom: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/9")}, Now: func() time.Time { return noon }})
 	i := 0
 	n := testing.AllocsPerRun(10_000, func() {
-		g.refuses(spoofed(i<<8), noon)
+		g.refuses(spoofed(i<<8), noon, false)
 		i++
 	})
 	if n != 0 {
@@ -188,7 +188,7 @@ func BenchmarkGuard(b *testing.B) {
 			g := newGuard(o)
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				g.refuses(spoofed(i&1023), noon)
+				g.refuses(spoofed(i&1023), noon, false)
 			}
 		})
 	}

@@ -12,16 +12,22 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 )
 
-// Options of a Listener. Addrs is required; every other zero value is the default given with its field.
+// Options of a Listener. Addrs or HandedOver is required; every other zero value is the default given with its field.
 type Options struct {
 	Addrs       []string // host:port; an empty host is every address, IPv4 and IPv6; port 0 is any free one
 	BufferBytes int      // receive buffer asked of the kernel for each socket; 0: 4 MiB
+
+	// HandedOver are UDP sockets that were bound by whoever started the process, and that outlive it. One that is bound to
+	// an address of Addrs is used for it, with at least the buffer that it has; without Addrs all of them are used. Listen
+	// closes the files.
+	HandedOver []*os.File
 
 	MaxMessageBytes int            // of a message after inflating; what is larger is kept undecoded; 0: 1 MiB
 	DropInvalid     bool           // drop and count what is no JSON object, instead of wrapping it
@@ -44,7 +50,7 @@ type Options struct {
 }
 
 func (o Options) withDefaults() (Options, error) {
-	if len(o.Addrs) == 0 {
+	if len(o.Addrs) == 0 && len(o.HandedOver) == 0 {
 		return o, errors.New("listen: no address given")
 	}
 	if o.BufferBytes < 0 || o.MaxMessageBytes < 0 || o.RateLimit < 0 || o.DedupWindow < 0 || o.DrainTimeout < 0 {
@@ -69,19 +75,20 @@ type Listener struct {
 	readers []*reader
 }
 
-// Listen binds all the addresses, or none. Datagrams wait in the sockets' buffers until Serve reads them.
+// Listen binds all the addresses that no socket was handed over for, or none. Datagrams wait in the sockets' buffers
+// until Serve reads them.
 func Listen(o Options) (*Listener, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err
 	}
+	sockets, err := openSockets(o)
+	if err != nil {
+		return nil, err
+	}
 	l := &Listener{opts: o}
 	g := newGuard(o)
-	for _, addr := range o.Addrs {
-		s, err := listen(addr, o.BufferBytes)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("listen on %s: %w", addr, err), l.Close())
-		}
+	for _, s := range sockets {
 		l.readers = append(l.readers, newReader(s, o, g))
 		logSocket(o.Log, s, o.BufferBytes)
 	}
@@ -92,11 +99,16 @@ func Listen(o Options) (*Listener, error) {
 func logSocket(log zerolog.Logger, s *socket, asked int) {
 	granted := s.granted
 	if granted >= asked {
-		log.Info().Stringer("addr", s.addr).Int("buffer", granted).Msg("listening for journal messages")
+		log.Info().Stringer("addr", s.addr).Int("buffer", granted).Bool("handed_over", s.handedOver).
+			Msg("listening for journal messages")
 		return
 	}
-	log.Warn().Stringer("addr", s.addr).Int("buffer", granted).Int("asked", asked).
-		Str("hint", fmt.Sprintf("sysctl -w net.core.rmem_max=%d", asked)).
+	hint := fmt.Sprintf("sysctl -w net.core.rmem_max=%d", asked)
+	if s.handedOver {
+		hint += fmt.Sprintf(", or ReceiveBuffer=%d in the socket unit", asked)
+	}
+	log.Warn().Stringer("addr", s.addr).Int("buffer", granted).Int("asked", asked).Bool("handed_over", s.handedOver).
+		Str("hint", hint).
 		Msg("listening for journal messages, with a smaller receive buffer than listen_buffer: bursts may be lost")
 }
 

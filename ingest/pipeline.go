@@ -51,6 +51,7 @@ type pipeline struct {
 	guard       *guard  // nil: nothing is refused
 	filter      *filter // nil: every message is wanted
 	dedup       *dedup  // nil: copies are wanted too
+	waited      int     // so many of the next datagrams may have waited since before the start
 	scratch     []byte  // of notes
 	decoder     Decoder
 	encoder     *journal.Encoder
@@ -87,7 +88,7 @@ func (p *pipeline) end() {
 func (p *pipeline) process(datagram []byte, from netip.AddrPort, at time.Time) {
 	p.ledger.Received++
 	p.ledger.ReceivedBytes += uint64(len(datagram))
-	if why := p.guard.refuses(from.Addr(), at); why != "" {
+	if why := p.guard.refuses(from.Addr(), at, p.waited > 0); why != "" {
 		p.ledger.Limited[why]++
 		return
 	}

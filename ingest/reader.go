@@ -24,8 +24,12 @@ type reader struct {
 func newReader(s *socket, o Options, g *guard) *reader {
 	r := &reader{opts: o, socket: s, pipeline: newPipeline(o), gateway: gatewayWatch{log: o.Log, gateways: o.Gateways}}
 	r.pipeline.guard = g
+	r.pipeline.waited = s.waiting / leastTruesize
 	return r
 }
+
+// leastTruesize is less than any datagram takes of a socket's buffer, by the kernel's own account.
+const leastTruesize = 512
 
 // run is the reader goroutine.
 func (r *reader) run(ctx context.Context, to Appender) {
@@ -105,6 +109,10 @@ func (r *reader) batch(n int, now time.Time) {
 		datagram, from := r.socket.datagram(i)
 		r.gateway.see(from.Addr(), now)
 		r.pipeline.process(datagram, from, now)
+	}
+	r.pipeline.waited = max(0, r.pipeline.waited-n)
+	if !r.socket.isFull() {
+		r.pipeline.waited = 0 // The socket is empty.
 	}
 }
 

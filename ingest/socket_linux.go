@@ -40,8 +40,11 @@ type rawConn = syscall.RawConn
 // UDP_GRO would receive many datagrams as one where they were sent as one, but when the buffer is full the kernel then
 // counts all of them as one drop, and the ledger would not add up.
 type socket struct {
-	addr    netip.AddrPort
-	granted int // bytes of receive buffer
+	addr       netip.AddrPort
+	granted    int  // bytes of receive buffer
+	handedOver bool // it was bound by someone else, who goes on holding it
+	onlyIPv6   bool // of one that was handed over: IPv4 does not reach it
+	waiting    int  // bytes of its buffer that were taken when it was handed over
 
 	fd          int
 	epoll       int
@@ -75,7 +78,12 @@ func listen(addr string, buffer int) (*socket, error) {
 	if err := errors.Join(err, conn.Close()); err != nil {
 		return nil, err
 	}
-	s := &socket{addr: local, fd: fd}
+	return newSocket(fd, local)
+}
+
+// newSocket makes a socket of the descriptor of a bound one, and owns the descriptor from then on.
+func newSocket(fd int, addr netip.AddrPort) (s *socket, err error) {
+	s = &socket{addr: addr, fd: fd}
 	if err := s.openArrival(); err != nil {
 		return nil, errors.Join(err, unix.Close(fd))
 	}
@@ -256,23 +264,33 @@ func sourceOf(name *unix.RawSockaddrInet6) netip.AddrPort {
 		return netip.AddrPortFrom(netip.AddrFrom4(v4.Addr), port)
 	}
 	addr := netip.AddrFrom16(name.Addr).Unmap()
-	if name.Scope_id != 0 && addr.Is6() {
-		addr = addr.WithZone(strconv.FormatUint(uint64(name.Scope_id), 10))
+	return netip.AddrPortFrom(withZone(addr, name.Scope_id), port)
+}
+
+// withZone gives an IPv6 address the zone that the kernel knows by this number; 0 is none.
+func withZone(addr netip.Addr, scope uint32) netip.Addr {
+	if scope != 0 && addr.Is6() {
+		return addr.WithZone(strconv.FormatUint(uint64(scope), 10))
 	}
-	return netip.AddrPortFrom(addr, port)
+	return addr
 }
 
 // drops is the kernel's count of datagrams that the socket's buffer had no room for. It wraps.
 func (s *socket) drops() (uint32, error) {
-	var info [9]uint32 // SK_MEMINFO_VARS of linux/sock_diag.h
 	const skMeminfoDrops = 8
+	info, err := s.memory()
+	return info[skMeminfoDrops], err
+}
+
+// memory is what SO_MEMINFO tells of the socket: SK_MEMINFO_VARS of linux/sock_diag.h.
+func (s *socket) memory() (info [9]uint32, err error) {
 	size := uint32(unsafe.Sizeof(info))
 	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(s.fd), unix.SOL_SOCKET, unix.SO_MEMINFO,
 		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
 	if errno != 0 {
-		return 0, os.NewSyscallError("getsockopt SO_MEMINFO", errno)
+		return info, os.NewSyscallError("getsockopt SO_MEMINFO", errno)
 	}
-	return info[skMeminfoDrops], nil
+	return info, nil
 }
 
 // interrupt makes the receive that waits now, and every later one, return at once. It may be called from any goroutine.

@@ -15,8 +15,11 @@ type rawConn = syscall.RawConn
 
 // socket is a bound UDP socket that is read one datagram at a time: the plain way, for systems without recvmmsg.
 type socket struct {
-	addr    netip.AddrPort
-	granted int // bytes of receive buffer; what was asked for, since not every system tells
+	addr       netip.AddrPort
+	granted    int  // bytes of receive buffer; what was asked for, since not every system tells
+	handedOver bool // false: that is for Linux
+	onlyIPv6   bool // of one that was handed over
+	waiting    int  // of one that was handed over
 
 	conn   *net.UDPConn
 	buffer [64 << 10]byte
