@@ -9,6 +9,9 @@ import (
 	"slices"
 )
 
+// ErrHandedOver is wrapped by the errors of Listen about sockets that were handed over and cannot be used.
+var ErrHandedOver = errors.New("take over socket")
+
 // openSockets opens a socket for each of o.Addrs, or none: the one that was handed over for the address, or a new one. A
 // socket that was handed over for nothing is an error, since what is sent there would wait in it for ever.
 func openSockets(o Options) (sockets []*socket, err error) {
@@ -21,7 +24,7 @@ func openSockets(o Options) (sockets []*socket, err error) {
 	}
 	sockets, left := assign(handed, o.Addrs)
 	if len(left) > 0 {
-		err := fmt.Errorf("take over socket %s: it is none of the addresses to listen on, %q", left[0].bound(), o.Addrs)
+		err := fmt.Errorf("%w %s: it is none of the addresses to listen on, %q", ErrHandedOver, left[0].bound(), o.Addrs)
 		return nil, errors.Join(err, closeAll(handed))
 	}
 	for i, addr := range o.Addrs {
@@ -53,10 +56,10 @@ func adoptAll(files []*os.File, buffer int) (sockets []*socket, err error) {
 		s, adoptErr := adopt(f, buffer)
 		switch {
 		case adoptErr != nil:
-			err = errors.Join(err, fmt.Errorf("take over socket %d of %d, %s: %w", i+1, len(files), f.Name(), adoptErr))
+			err = errors.Join(err, fmt.Errorf("%w %d of %d, %s: %w", ErrHandedOver, i+1, len(files), f.Name(), adoptErr))
 		case slices.ContainsFunc(sockets, func(other *socket) bool { return other.addr == s.addr }):
-			err = errors.Join(err, fmt.Errorf("take over socket %d of %d, %s: another one was handed over for %s too; leave one of them",
-				i+1, len(files), f.Name(), s.bound()), s.Close())
+			err = errors.Join(err, fmt.Errorf("%w %d of %d, %s: another one was handed over for %s too; leave one of them",
+				ErrHandedOver, i+1, len(files), f.Name(), s.bound()), s.Close())
 		default:
 			sockets = append(sockets, s)
 		}

@@ -108,6 +108,14 @@ func (h *health) faultLocked(s *workState) error {
 	return nil
 }
 
+// hangs reports whether a try has waited for the disk for so long that it counts as a fault.
+func (h *health) hangs(what string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	trying := h.state[what].trying
+	return !trying.IsZero() && h.now().Sub(trying) >= stuckAfter
+}
+
 // faults is what is wrong, by what fails.
 func (h *health) faults() map[string]error {
 	h.mu.Lock()

@@ -82,6 +82,10 @@ func (j *Journal) Stats() Stats {
 	return s
 }
 
+// Hangs reports whether a write has had no answer from the disk for five seconds. One that fails does not hang: a full
+// disk answers at once.
+func (j *Journal) Hangs() bool { return j.health.hangs("write") }
+
 // lost is how many entries have been lost so far, for whatever reason.
 func (j *Journal) lost() uint64 {
 	j.queue.mu.Lock()

@@ -28,7 +28,7 @@ type daemon struct {
 
 // runDaemon receives and journals until ctx is done or a signal ends it; what was received by then is on the disk when
 // it returns nil.
-func runDaemon(ctx context.Context, cfg config.Config, log zerolog.Logger) error {
+func runDaemon(ctx context.Context, cfg config.Config, from manager, log zerolog.Logger) error {
 	// This comes first, so that no signal has its default effect during the start.
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -39,10 +39,14 @@ func runDaemon(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 	defer signal.Stop(requests)
 
 	d := &daemon{log: log}
-	if err := d.open(cfg); err != nil {
+	if err := d.open(cfg, from.sockets); err != nil {
 		return errors.Join(err, d.abandon())
 	}
-	stopParts := d.parts(requests).start(log)
+	all := d.parts(requests)
+	if from.notify != nil {
+		all.add("notify", d.notifies(from.notify))
+	}
+	stopParts := all.start(log)
 	<-ctx.Done()
 	d.stopping.Store(true)
 	log.Info().Msg("journal stops: writing out what was received")
@@ -52,9 +56,11 @@ func runDaemon(ctx context.Context, cfg config.Config, log zerolog.Logger) error
 }
 
 // open opens all that the parts need. The sockets come first, so that datagrams wait in them from then on.
-func (d *daemon) open(cfg config.Config) error {
+func (d *daemon) open(cfg config.Config, sockets []*os.File) error {
+	options := ingestOptions(cfg, d.log)
+	options.HandedOver = sockets
 	var err error
-	if d.listener, err = ingest.Listen(ingestOptions(cfg, d.log)); err != nil {
+	if d.listener, err = ingest.Listen(options); err != nil {
 		return listenHint(err)
 	}
 	if err := d.openStatus(cfg); err != nil {

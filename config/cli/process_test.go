@@ -33,12 +33,27 @@ type launch struct {
 	args    []string
 	program string               // "": this test binary
 	attr    *syscall.SysProcAttr // nil: as this process
+	sockets []*os.File           // handed over as a service manager does
+}
+
+// command is what is run. Only the process itself can know its number, which LISTEN_PID must be, so a shell becomes it.
+func (l launch) command() *exec.Cmd {
+	cmd := &exec.Cmd{
+		Path: l.program, Args: append([]string{"hbjournal"}, l.args...), Dir: l.dir, Env: l.environ, SysProcAttr: l.attr,
+	}
+	if len(l.sockets) > 0 {
+		cmd.ExtraFiles = l.sockets
+		cmd.Env = append(cmd.Env, fmt.Sprintf("LISTEN_FDS=%d", len(l.sockets)))
+		cmd.Path = "/bin/sh"
+		cmd.Args = append([]string{"sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`, l.program}, l.args...)
+	}
+	return cmd
 }
 
 // start runs hbjournal and waits until it listens.
 func start(l launch) (*process, error) {
 	if l.program == "" {
-		self, err := os.Executable()
+		self, err := exec.LookPath("hbjournal") // TestMain has put this test binary there.
 		if err != nil {
 			return nil, err
 		}
@@ -54,9 +69,8 @@ func start(l launch) (*process, error) {
 	}
 	before := size(l.log)
 	p := &process{done: make(chan struct{})}
-	p.cmd = &exec.Cmd{
-		Path: l.program, Args: append([]string{"hbjournal"}, l.args...), Dir: l.dir, Env: l.environ, Stderr: stderr, SysProcAttr: l.attr,
-	}
+	p.cmd = l.command()
+	p.cmd.Stderr = stderr
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
+
+	"hbjournal/config"
 )
 
 func newServe(env Env) *cobra.Command {
@@ -34,5 +36,9 @@ func serve(ctx context.Context, settings *settings, env Env) error {
 		log.Warn().Msg("configuration: " + warning)
 	}
 	log.Info().Str("version", versionText()).Str("config", loaded.File).Msg("hbjournal starts")
-	return runDaemon(ctx, loaded.Config, log)
+	from := managerOf(env, log)
+	if len(from.sockets) > 0 && loaded.Origins["listen_addr"].Kind == config.FromDefault {
+		loaded.Config.ListenAddr = nil // Nobody has set it, so the sockets say where to listen.
+	}
+	return runDaemon(ctx, loaded.Config, from, log)
 }

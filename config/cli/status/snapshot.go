@@ -117,6 +117,11 @@ func (s Snapshot) notReady() string {
 	return strings.Join(reasons, "\n")
 }
 
+// Troubles is all that is wrong, a line each: what keeps messages from the disk first. "": nothing is.
+func (s Snapshot) Troubles() string {
+	return strings.Trim(s.notReady()+"\n"+s.warnings(), "\n")
+}
+
 // warnings is what needs someone's attention while messages reach the disk all the same.
 func (s Snapshot) warnings() string {
 	var warnings []string
