@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,27 +36,42 @@ func compileJQ(expression string) (*jqProgram, error) {
 	return nil, &usageError{errors.New(message), `for example --jq 'select(.message.cpu_percent > 90)'`}
 }
 
+// jqValues are the values that the expression gives for an entry, one after another: there may be any number of them.
+type jqValues struct {
+	iter  gojq.Iter
+	input any
+}
+
 // jqResult is one value that the expression gave.
 type jqResult struct {
 	entry bool // the entry itself came back, as select gives it
-	text  any
+	value any
 }
 
-// run gives the values of the expression for an entry. A value that is the whole entry is not made anew: the entry is
+// values starts the expression on an entry, until ctx ends. A value that is the whole entry is not made anew: the entry is
 // then used as it stands in the journal.
-func (p *jqProgram) run(e *journal.Entry) (results []jqResult, err error) {
+func (p *jqProgram) values(ctx context.Context, e *journal.Entry) *jqValues {
 	input := decodeJSON(gjson.ParseBytes(e.Line))
-	values := p.code.Run(input)
-	for value, ok := values.Next(); ok; value, ok = values.Next() {
-		if err, failed := value.(error); failed {
-			if halt := (*gojq.HaltError)(nil); errors.As(err, &halt) && halt.Value() == nil {
-				return results, nil
-			}
-			return results, fmt.Errorf("--jq: %s", visible(err.Error()))
-		}
-		results = append(results, jqResult{isSame(value, input), value})
+	return &jqValues{p.code.RunWithContext(ctx, input), input}
+}
+
+// next gives the next value; false after the last one.
+func (v *jqValues) next() (jqResult, bool, error) {
+	value, ok := v.iter.Next()
+	if !ok {
+		return jqResult{}, false, nil
 	}
-	return results, nil
+	err, failed := value.(error)
+	if !failed {
+		return jqResult{isSame(value, v.input), value}, true, nil
+	}
+	switch halt := (*gojq.HaltError)(nil); {
+	case errors.As(err, &halt) && halt.Value() == nil:
+		return jqResult{}, false, nil
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return jqResult{}, false, err
+	}
+	return jqResult{}, false, fmt.Errorf("--jq: %s", visible(err.Error()))
 }
 
 // decodeJSON makes of valid JSON what gojq works on. Numbers stay as they are written. It is several times faster than
@@ -89,9 +105,9 @@ func isSame(value, input any) bool {
 
 // appendTo appends the value as jq -c prints it; raw leaves the quotes off a string, as jq -r does.
 func (r jqResult) appendTo(dst []byte, raw bool) ([]byte, error) {
-	if text, ok := r.text.(string); ok && raw {
+	if text, ok := r.value.(string); ok && raw {
 		return append(append(dst, text...), '\n'), nil
 	}
-	text, err := gojq.Marshal(r.text)
+	text, err := gojq.Marshal(r.value)
 	return append(append(dst, text...), '\n'), err
 }

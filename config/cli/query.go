@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
 
-	"hbjournal/sink/journal"
 	"hbjournal/sink/journal/read"
 )
 
@@ -24,7 +22,7 @@ const queryExample = `  hbjournal query --since 2h --id PLG --plugin cpu_monitor
 // queryFlags are the flags of `query`, beside those of its selection.
 type queryFlags struct {
 	printFlags
-	last    int // -n; -1: all
+	last    int // results; -1: all
 	follow  bool
 	reverse bool
 	count   bool
@@ -44,7 +42,7 @@ func newQuery(env Env) *cobra.Command {
 	var f queryFlags
 	selection := addSelection(cmd, env)
 	flags := cmd.Flags()
-	flags.IntVarP(&f.last, "lines", "n", -1, "only the last `N` entries")
+	flags.IntVarP(&f.last, "lines", "n", -1, "only the last `N` entries; with --jq, the last N values that it gives")
 	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with the entries that come, until interrupted")
 	f.addOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -88,7 +86,7 @@ type query struct {
 }
 
 func runQuery(ctx context.Context, f queryFlags, s *selection, args []string) error {
-	r, err := s.reading(args, f.check(args))
+	r, err := s.reading(args, f.check(s, args))
 	if err != nil {
 		return err
 	}
@@ -101,7 +99,7 @@ func runQuery(ctx context.Context, f queryFlags, s *selection, args []string) er
 }
 
 // check reports what cannot go together.
-func (f *queryFlags) check(args []string) error {
+func (f *queryFlags) check(s *selection, args []string) error {
 	var faults []error
 	fault := func(bad bool, text string) {
 		if bad {
@@ -109,7 +107,7 @@ func (f *queryFlags) check(args []string) error {
 		}
 	}
 	fault(f.follow && f.reverse, "-f and --reverse: what comes cannot be printed before what was")
-	fault(f.follow && f.count, "-f and --count: following has no end to count to")
+	fault(f.follow && f.count && s.until == "", "-f and --count: following has no end to count to")
 	fault(f.follow && (len(args) > 1 || slices.Contains(args, read.Stdin)), "-f follows one journal: name its live file, or none")
 	fault(f.last < -1, "-n: must not be negative")
 	if err := errors.Join(append(faults, f.invalid())...); err != nil {
@@ -126,9 +124,8 @@ func (q *query) compile() (err error) {
 	o := rendering{color: q.colored(q.env), width: width, zone: q.zone()}
 	q.render = o.renderer(q.output)
 	q.out.header = q.render.header
-	if q.follow && len(q.options.Paths) == 1 {
-		live := q.options.Paths[0]
-		q.options.Dir, q.options.Base, q.options.Paths = filepath.Dir(live), filepath.Base(live), nil
+	if q.follow {
+		q.followed()
 	}
 	return nil
 }
@@ -137,7 +134,7 @@ func (q *query) read(ctx context.Context) error {
 	switch {
 	case q.follow:
 		return q.readOn(ctx)
-	case q.last >= 0 && !q.reverse:
+	case q.last >= 0:
 		_, err := q.readLast(ctx)
 		return err
 	}
@@ -148,150 +145,11 @@ func (q *query) read(ctx context.Context) error {
 		return err
 	}
 	defer source.Close()
-	return read.Ordered(ctx, source, q.work, func(r result) error {
+	work := func(b *read.Block) *results { return q.start(ctx, b) }
+	return read.Ordered(ctx, source, work, func(r *results) error {
 		q.bar.show()
 		return q.emit(r)
 	})
-}
-
-// result is what one block comes to.
-type result struct {
-	text   []byte // to be printed
-	ends   []int  // of each entry's text in it, if the results may have to be cut
-	count  int
-	faults []*read.CorruptError
-	err    error
-}
-
-// mark notes where the text of an entry ends, if the results may have to be cut behind one.
-func (r *result) mark(cuts bool) {
-	if r.count++; cuts {
-		r.ends = append(r.ends, len(r.text))
-	}
-}
-
-// work makes the output of a block. It runs on several goroutines.
-func (q *query) work(b *read.Block) (r result) {
-	scanner := read.Scanner{
-		Filter:  q.filter,
-		OnFault: func(f *read.CorruptError) { r.faults = append(r.faults, f) },
-	}
-	r.text = q.buffers.get()
-	scanner.Reset(b)
-	for r.err == nil && scanner.Next() {
-		q.add(&r, scanner.Entry())
-	}
-	return r
-}
-
-// add adds what is to be printed for an entry.
-func (q *query) add(r *result, e *journal.Entry) {
-	if q.program == nil {
-		if !q.count {
-			r.text = q.render.entry(r.text, e)
-		}
-		r.mark(q.last >= 0)
-		return
-	}
-	values, err := q.program.run(e)
-	r.err = err
-	for _, v := range values {
-		if !q.count && r.err == nil {
-			r.text, r.err = q.appendValue(r.text, e, v)
-		}
-		r.mark(q.last >= 0)
-	}
-}
-
-func (q *query) appendValue(dst []byte, e *journal.Entry, v jqResult) ([]byte, error) {
-	if v.entry {
-		return q.render.entry(dst, e), nil
-	}
-	if q.render.value == nil {
-		return dst, &usageError{
-			fmt.Errorf("-o %s takes whole entries, and --jq gave another value", q.output),
-			"use select(...) in --jq, or -o json or pretty",
-		}
-	}
-	text, err := v.appendTo(nil, q.raw)
-	if err != nil || q.output == "json" || q.raw {
-		return append(dst, text...), err
-	}
-	return q.render.value(dst, text[:len(text)-1]), nil
-}
-
-// emit prints what one block came to.
-func (q *query) emit(r result) error {
-	for _, f := range r.faults {
-		q.faults.report(f)
-	}
-	enough := q.last >= 0 && q.reverse && int(q.entries)+r.count >= q.last
-	if enough {
-		r.count = q.last - int(q.entries)
-		if !q.count && r.count < len(r.ends) {
-			r.text = r.text[:endOf(r.ends, r.count)]
-		}
-	}
-	q.entries += int64(r.count)
-	if err := q.out.write(r.text); err != nil {
-		return err
-	}
-	q.buffers.put(r.text)
-	if enough && r.err == nil {
-		return errEnough
-	}
-	return r.err
-}
-
-func endOf(ends []int, count int) int {
-	if count == 0 {
-		return 0
-	}
-	return ends[count-1]
-}
-
-// readLast prints the last entries, and returns where the journal goes on after them.
-func (q *query) readLast(ctx context.Context) (read.Cursor, error) {
-	entries, at, err := read.Tail(ctx, q.options, q.last, q.filter, q.faults.report)
-	if err != nil {
-		return at, err
-	}
-	var r result
-	for i := range entries {
-		if q.add(&r, &entries[i]); r.err != nil {
-			break
-		}
-	}
-	return at, q.emit(r)
-}
-
-// readOn prints what there is, or the last of it, and then what comes.
-func (q *query) readOn(ctx context.Context) error {
-	var at read.Cursor
-	if q.last >= 0 {
-		var err error
-		if at, err = q.readLast(ctx); err == nil {
-			err = q.out.flush()
-		}
-		if err != nil {
-			return err
-		}
-	}
-	source, err := read.Follow(q.options, at)
-	if err != nil {
-		return err
-	}
-	defer source.Close()
-	var block read.Block
-	for err == nil {
-		if err = source.Read(ctx, &block); err == nil {
-			err = q.emit(q.work(&block))
-		}
-		if err == nil {
-			err = q.out.flush()
-		}
-	}
-	return err
 }
 
 // conclude prints how many entries there were, if that was asked for.

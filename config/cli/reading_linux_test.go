@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -123,5 +126,69 @@ func waitBlocked(t *testing.T, pid int) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestOneSignalEndsAnExpressionWithoutEnd(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "j")
+	if err := os.WriteFile(file, []byte(oneEntry), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"--jq", "repeat(1)"},
+		{"--jq", "repeat(1)", "--count"},
+		{"--jq", "repeat(1)", "--reverse"},
+		{"--jq", "repeat(1)", "-n", "3"},
+		{"--jq", "def f: f; f"},
+		{"--jq", "[repeat(1)]", "-f"},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var errs bytes.Buffer
+		env := Env{Stdout: &cancelingWriter{cancel}, Stderr: &errs, Environ: []string{"HOME=" + t.TempDir()}}
+		timer := time.AfterFunc(100*time.Millisecond, cancel)
+		code := Run(ctx, append([]string{"query", file}, args...), env)
+		timer.Stop()
+		following := args[len(args)-1] == "-f"
+		if code != exitFailed && !following || following && code != exitDone {
+			t.Errorf("%v: got exit code %d and %q", args, code, errs.String())
+		}
+	}
+}
+
+// A cancelingWriter calls cancel when it is written to, and drops what is written.
+type cancelingWriter struct{ cancel func() }
+
+func (w *cancelingWriter) Write(p []byte) (int, error) {
+	w.cancel()
+	return len(p), nil
+}
+
+func TestEntriesFromAPipeArePrintedAsTheyCome(t *testing.T) {
+	for _, args := range [][]string{{"query", "-"}, {"query", "-", "--jq", "."}} {
+		cmd := command(t, args...)
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		timer := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+		if _, err := io.WriteString(in, oneEntry); err != nil {
+			t.Fatal(err)
+		}
+		got, err := bufio.NewReader(out).ReadString('\n')
+		if err != nil || !strings.Contains(got, "web1") {
+			t.Errorf("%v: got %q, %v while the pipe is open, want the entry", args, got, err)
+		}
+		in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%v: got %v", args, err)
+		}
+		timer.Stop()
 	}
 }

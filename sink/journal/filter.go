@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -21,7 +22,7 @@ type FilterOptions struct {
 
 // Filter chooses entries. It may be used by several goroutines.
 type Filter struct {
-	since, until int64 // Unix milliseconds; 0 does not bound
+	since, until int64 // Unix milliseconds; without a bound the least and the greatest there are
 	sources      []netip.Prefix
 	fields       []field
 	lookup       *Lookup // of the fields' values; nil without fields
@@ -30,7 +31,7 @@ type Filter struct {
 
 // NewFilter compiles opt. The error shows the part that is wrong.
 func NewFilter(opt FilterOptions) (*Filter, error) {
-	f := &Filter{sources: opt.Sources}
+	f := &Filter{since: math.MinInt64, until: math.MaxInt64, sources: opt.Sources}
 	if !opt.Since.IsZero() {
 		f.since = opt.Since.UnixMilli()
 	}
@@ -83,12 +84,12 @@ func (f *Filter) Needle() []byte {
 
 // timely reports whether an entry of this time is within the bounds.
 func (f *Filter) timely(millis int64) bool {
-	return (f.since == 0 || millis >= f.since) && (f.until == 0 || millis < f.until)
+	return millis >= f.since && millis < f.until
 }
 
 // passesOver reports whether line need not be parsed, since its time is outside the bounds.
 func (f *Filter) passesOver(line []byte) bool {
-	if f == nil || f.since == 0 && f.until == 0 {
+	if f == nil || f.since == math.MinInt64 && f.until == math.MaxInt64 {
 		return false
 	}
 	millis, timed := LineTime(line)

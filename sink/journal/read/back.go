@@ -12,8 +12,8 @@ import (
 	"hbjournal/sink/names"
 )
 
-// A back reads a journal backwards: the live file first, each file from its end.
-type back struct {
+// A Back is a Source that reads a journal backwards: the live file first, each file from its end.
+type Back struct {
 	opener  opener
 	ordered bool // as for a stream
 	bounds
@@ -25,8 +25,10 @@ type back struct {
 	start *Cursor // behind the newest line; nil before the first file was opened
 }
 
-func openBack(opt Options) *back {
-	s := &back{bounds: boundsOf(opt), count: opt.Count, ordered: true}
+// OpenBack starts a reading from the newest entry to the oldest. A missing file gives an error that wraps fs.ErrNotExist
+// at the first Read.
+func OpenBack(opt Options) *Back {
+	s := &Back{bounds: boundsOf(opt), count: opt.Count, ordered: true}
 	if len(opt.Paths) == 0 {
 		s.opener = &backChain{chain: chain{dir: opt.Dir, base: opt.Base, step: -1}}
 		return s
@@ -39,7 +41,7 @@ func openBack(opt Options) *back {
 }
 
 // Read implements Source.
-func (s *back) Read(ctx context.Context, b *Block) error {
+func (s *Back) Read(ctx context.Context, b *Block) error {
 	for ctx.Err() == nil {
 		b.reset()
 		b.Reverse = true
@@ -58,9 +60,18 @@ func (s *back) Read(ctx context.Context, b *Block) error {
 	return ctx.Err()
 }
 
+// End is the position behind the newest entry of all, from which Follow goes on without a gap. It is known once Read has
+// given a block or io.EOF.
+func (s *Back) End() Cursor {
+	if s.start == nil {
+		return Cursor{}
+	}
+	return *s.start
+}
+
 // open goes to the next file that may hold entries of the time asked for. A fault of it stands at its end, so it comes
 // in a block of its own, and what could be read before it follows.
-func (s *back) open(ctx context.Context, b *Block) error {
+func (s *Back) open(ctx context.Context, b *Block) error {
 	f, err := s.opener.next()
 	if errors.As(err, &b.Fault) {
 		b.Path = b.Fault.Path
@@ -91,7 +102,7 @@ func (s *back) open(ctx context.Context, b *Block) error {
 }
 
 // fill puts the lines before s.end into b, as many as fit. At the start of the file it closes it.
-func (s *back) fill(b *Block) error {
+func (s *Back) fill(b *Block) error {
 	b.Path = s.cur.Path
 	for size := int64(blockBytes); s.end > 0; size *= 2 {
 		start := max(0, s.end-size)
@@ -119,13 +130,13 @@ func (s *back) fill(b *Block) error {
 }
 
 // lost gives up the rest of a file that cannot be read, or has shrunk.
-func (s *back) lost(b *Block, err error) error {
+func (s *Back) lost(b *Block, err error) error {
 	b.Fault = &CorruptError{Path: s.cur.Path, Offset: s.end, Err: err}
 	return s.closeFile()
 }
 
 // skipLong passes over a line of more than maxLine bytes, of which all behind before was read.
-func (s *back) skipLong(b *Block, before int64) error {
+func (s *Back) skipLong(b *Block, before int64) error {
 	s.end = 0
 	for before > 0 && s.end == 0 {
 		start := max(0, before-blockBytes)
@@ -144,7 +155,7 @@ func (s *back) skipLong(b *Block, before int64) error {
 }
 
 // before reports whether data proves that nothing in front of it is to be read.
-func (s *back) before(data []byte) bool {
+func (s *Back) before(data []byte) bool {
 	millis, timed := journal.LineTime(data)
 	return timed && s.since != 0 && millis < s.since-maxStepBack.Milliseconds()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -32,7 +33,7 @@ type Options struct {
 // Open starts a reading. A missing file gives an error that wraps fs.ErrNotExist, here or at the first Read.
 func Open(opt Options) (Source, error) {
 	if opt.Reverse {
-		return openBack(opt), nil
+		return OpenBack(opt), nil
 	}
 	s := &stream{bounds: boundsOf(opt), count: opt.Count, ordered: true}
 	if len(opt.Paths) == 0 {
@@ -47,11 +48,11 @@ func Open(opt Options) (Source, error) {
 	return s, nil
 }
 
-// bounds are Since and Until in Unix milliseconds; 0 does not bound.
+// bounds are Since and Until in Unix milliseconds; without a Since 0, and without an Until the greatest time there is.
 type bounds struct{ since, until int64 }
 
 func boundsOf(opt Options) bounds {
-	var b bounds
+	b := bounds{until: math.MaxInt64}
 	if !opt.Since.IsZero() {
 		b.since = opt.Since.UnixMilli()
 	}
@@ -63,7 +64,7 @@ func boundsOf(opt Options) bounds {
 
 // over reports whether a line of this time proves that no later line is to be read.
 func (b bounds) over(millis int64) bool {
-	return b.until != 0 && millis > b.until+maxStepBack.Milliseconds()
+	return millis-maxStepBack.Milliseconds() > b.until
 }
 
 // A stream reads files forwards.

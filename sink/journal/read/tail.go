@@ -10,7 +10,7 @@ import (
 // Tail returns the last n entries that match filter, oldest first, and the position behind the newest entry of all, from
 // which Follow goes on without a gap. Faults that it meets, newest first, are given to onFault.
 func Tail(ctx context.Context, opt Options, n int, filter *journal.Filter, onFault func(*CorruptError)) ([]journal.Entry, Cursor, error) {
-	source := openBack(opt)
+	source := OpenBack(opt)
 	defer source.Close()
 	r := NewReader(ctx, source, filter, onFault)
 	var entries []journal.Entry
@@ -21,9 +21,5 @@ func Tail(ctx context.Context, opt Options, n int, filter *journal.Filter, onFau
 		return nil, Cursor{}, r.Err()
 	}
 	slices.Reverse(entries)
-	var at Cursor
-	if source.start != nil {
-		at = *source.start
-	}
-	return entries[max(0, len(entries)-n):], at, nil
+	return entries[max(0, len(entries)-n):], source.End(), nil
 }
