@@ -50,7 +50,7 @@ func (s *Back) Read(ctx context.Context, b *Block) error {
 		}
 		if s.cur == nil {
 			if err := s.open(ctx, b); err != nil || b.Fault != nil {
-				return err
+				return unlessDone(ctx, b, err)
 			}
 		}
 		if err := s.fill(b); err != nil || len(b.Data) > 0 || b.Fault != nil {

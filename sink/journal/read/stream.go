@@ -87,14 +87,22 @@ func (s *stream) Read(ctx context.Context, b *Block) error {
 		}
 		if s.cur == nil {
 			if err := s.open(b); err != nil || b.Fault != nil {
-				return err
+				return unlessDone(ctx, b, err)
 			}
 		}
 		if err := s.fill(ctx, b); err != nil || len(b.Data) > 0 || b.Fault != nil {
-			return err
+			return unlessDone(ctx, b, err)
 		}
 	}
 	return ctx.Err()
+}
+
+// unlessDone returns err, or that ctx is done if that may be why the block has a fault.
+func unlessDone(ctx context.Context, b *Block, err error) error {
+	if b.Fault != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
 // open goes to the next file. That it cannot be opened is the fault of an empty block.
