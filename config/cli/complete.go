@@ -2,68 +2,156 @@ package cli
 
 import (
 	"context"
+	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"github.com/tidwall/gjson"
 
+	"hbjournal/config"
 	"hbjournal/sink/journal"
 	"hbjournal/sink/journal/read"
 )
 
-// Completion offers the values that the last entries of the journal hold, and gives up soon: somebody waits for it.
+// Completion offers the values that a journal holds, as many as can be found soon: somebody waits for it.
 const (
-	completeEntries = 5000
-	completeWithin  = 500 * time.Millisecond
+	completeWithin = 400 * time.Millisecond
+	completeMost   = 10_000
 )
 
-// completeValues offers IDs, hosts, plugins and sources from the journal's tail for the flags of the selection.
+// completeValues offers IDs, hosts, plugins and sources from the journal for the flags of the selection.
 func (s *selection) completeValues(cmd *cobra.Command) {
 	field := func(path string) func(*journal.Entry) string {
-		return func(e *journal.Entry) string { return gjson.GetBytes(e.Message, path).String() }
+		lookup := journal.NewLookup(path)
+		return func(e *journal.Entry) string {
+			var value [1][]byte
+			lookup.Values(e.Message, value[:])
+			return gjson.ParseBytes(value[0]).String()
+		}
 	}
 	s.complete(cmd, "id", field("ID"))
 	s.complete(cmd, "name", field("name"))
 	s.complete(cmd, "plugin", field("plugin"))
 	s.complete(cmd, "source", func(e *journal.Entry) string { return e.Source.Addr().String() })
 	completeFixed(cmd, "since", "today", "yesterday", "1h", "24h")
+	completeFixed(cmd, "until", "today", "yesterday", "now", "1h")
 }
 
 func (s *selection) complete(cmd *cobra.Command, flag string, value func(*journal.Entry) string) {
-	// Registering fails only for a flag that does not exist, which a test would show as a flag without values.
-	_ = cmd.RegisterFlagCompletionFunc(flag,
-		func(cmd *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			return s.values(cmd.Context(), begun, value), cobra.ShellCompDirectiveNoFileComp
-		})
+	completeBy(cmd, flag, func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return s.values(cmd.Context(), args, begun, value), cobra.ShellCompDirectiveNoFileComp
+	})
 }
 
-// values are the different values in the last entries that begin as given. What goes wrong offers nothing.
-func (s *selection) values(ctx context.Context, begun string, value func(*journal.Entry) string) []string {
+// values are the different values that begin as given, in the FILEs that stand on the line or in the journal. What goes
+// wrong offers nothing.
+func (s *selection) values(ctx context.Context, args []string, begun string, value func(*journal.Entry) string) []string {
 	if ctx == nil {
 		ctx = context.Background()
 	}
 	ctx, cancel := context.WithTimeout(ctx, completeWithin)
 	defer cancel()
-	if err := s.prepare(nil); err != nil {
+	if slices.ContainsFunc(args, mayBlock) || s.prepare(args) != nil {
 		return nil
 	}
-	entries, _, err := read.Tail(ctx, s.options, completeEntries, nil, nil)
-	if err != nil {
-		return nil
-	}
+	source := read.OpenBack(s.options)
+	defer source.Close()
 	found := map[string]bool{}
-	for i := range entries {
-		if v := visible(value(&entries[i])); v != "" && strings.HasPrefix(v, begun) {
+	// An error, such as that the time is over, ends the search: what was found by then is offered.
+	_ = read.Ordered(ctx, source, func(b *read.Block) map[string]bool {
+		return offers(b, begun, value)
+	}, func(some map[string]bool) error {
+		if maps.Copy(found, some); len(found) > completeMost {
+			return io.EOF
+		}
+		return nil
+	})
+	return slices.Sorted(maps.Keys(found))
+}
+
+// mayBlock reports whether the file is one that reading may wait for.
+func mayBlock(path string) bool {
+	info, err := os.Stat(path)
+	return err != nil || !info.Mode().IsRegular() && !info.IsDir()
+}
+
+// offers are the values of a block that begin as given and may be offered. It runs on several goroutines.
+func offers(b *read.Block, begun string, value func(*journal.Entry) string) map[string]bool {
+	found := map[string]bool{}
+	var scanner read.Scanner
+	for scanner.Reset(b); scanner.Next(); {
+		if v := value(scanner.Entry()); strings.HasPrefix(v, begun) && isOfferable(v) {
 			found[v] = true
 		}
 	}
-	return slices.Sorted(maps.Keys(found))
+	return found
+}
+
+// isOfferable reports whether a value may be offered to a shell. Values come from the network, and shells insert them into
+// the line as they stand, and evaluate it at the next completion: none may mean anything to a shell, or be taken for a
+// flag.
+func isOfferable(value string) bool {
+	const longest = 255
+	return value != "" && len(value) <= longest && value[0] != '-' && !strings.ContainsFunc(value, func(r rune) bool {
+		letter := r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9'
+		return !letter && !strings.ContainsRune("_.:@%+/-", r)
+	})
 }
 
 // completeFixed offers the same values always.
 func completeFixed(cmd *cobra.Command, flag string, values ...string) {
-	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	completeBy(cmd, flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func completeBy(cmd *cobra.Command, flag string, complete cobra.CompletionFunc) {
+	// Registering fails only for a flag that does not exist, which a test would show as a flag without values.
+	_ = cmd.RegisterFlagCompletionFunc(flag, complete)
+}
+
+// completeSetting offers the words that a setting takes, or directories for one.
+func completeSetting(cmd *cobra.Command, k config.Key) {
+	switch {
+	case strings.HasSuffix(k.Name, "_dir"):
+		_ = cmd.MarkFlagDirname(k.Flag)
+	case k.IsBool():
+		completeFixed(cmd, k.Flag, "true", "false")
+	}
+}
+
+// completeNoFiles keeps the shells from offering files for flags and arguments that are none, in cmd and all below it.
+func completeNoFiles(cmd *cobra.Command) {
+	takesFile := []string{"config", "log-file"}
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		if _, has := cmd.GetFlagCompletionFunc(f.Name); !has && len(f.Annotations) == 0 && !slices.Contains(takesFile, f.Name) {
+			completeBy(cmd, f.Name, cobra.NoFileCompletions)
+		}
+	})
+	if cmd.ValidArgsFunction == nil && !strings.Contains(cmd.Use, "FILE") {
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
+	}
+	for _, sub := range cmd.Commands() {
+		completeNoFiles(sub)
+	}
+}
+
+// addCompletion adds the command that prints the completion of a shell.
+func addCompletion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	bash, _, err := root.Find([]string{"completion", "bash"})
+	if err != nil {
+		return // A test shows that it is there.
+	}
+	print := bash.RunE
+	bash.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := print(cmd, args); err != nil {
+			return err
+		}
+		_, err := io.WriteString(cmd.OutOrStdout(), bashGuard)
+		return err
+	}
 }

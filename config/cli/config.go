@@ -25,6 +25,7 @@ func newConfig(env Env) *cobra.Command {
 	check := cmd.Flags().Bool("check", false, "only check: exit 0 if all is right, 2 with every fault if not")
 	example := cmd.Flags().Bool("example", false, "print a commented YAML file with every setting")
 	output := cmd.Flags().StringP("output", "o", "table", "form of the output: table, json or yaml")
+	completeFixed(cmd, "output", "table", "json", "yaml")
 	cmd.MarkFlagsMutuallyExclusive("check", "example", "output")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		if *example {

@@ -17,6 +17,16 @@ func newMan(env Env) *cobra.Command {
 		Args: cobra.MaximumNArgs(1),
 	}
 	dir := cmd.Flags().String("dir", "", "write the pages of all commands to this `directory`")
+	_ = cmd.MarkFlagDirname("dir")
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		var names []string
+		for _, c := range cmd.Root().Commands() {
+			if c.IsAvailableCommand() {
+				names = append(names, c.Name())
+			}
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
+	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		page := cmd.Root()
 		page.DisableAutoGenTag = true

@@ -49,6 +49,8 @@ func newReplay(env Env) *cobra.Command {
 	flags.StringVar(&f.speed, "speed", "1", "how many `times` as fast as they came, such as 10, or max")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "send nothing; say what would be sent")
 	flags.BoolVar(&f.loop, "loop", false, "send even to the daemon that writes this journal, which makes it grow by what is sent")
+	completeFixed(cmd, "to", "127.0.0.1:50003")
+	completeFixed(cmd, "speed", "1", "10", "max")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		r, err := s.reading(args, f.check())
 		if err != nil {

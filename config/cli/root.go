@@ -83,6 +83,8 @@ func newRoot(env Env) *cobra.Command {
 		newMan(env),
 		newVersion(env),
 	)
+	addCompletion(root)
+	completeNoFiles(root)
 	markRun(root)
 	return root
 }

@@ -55,6 +55,7 @@ func newSend(env Env) *cobra.Command {
 	flags.BoolVar(&f.zlib, "zlib", false, "compress each message")
 	flags.BoolVar(&f.mix, "mix", false, "send made-up messages")
 	flags.IntVar(&f.sources, "sources", 0, "send from this many addresses of 127.0.0.0/8 in turn (Linux)")
+	completeFixed(cmd, "to", "127.0.0.1:50003")
 	flags.BoolVar(&f.segment, "segment", false, "hand runs of equal-sized messages to the kernel as one, by UDP_SEGMENT (Linux)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := f.check(args); err != nil {

@@ -35,6 +35,7 @@ func addSettings(cmd *cobra.Command, names ...string) *settings {
 		if k.IsBool() {
 			f.NoOptDefVal = "true"
 		}
+		completeSetting(cmd, k)
 	}
 	return s
 }

@@ -26,6 +26,7 @@ func newVerify(env Env) *cobra.Command {
 	s := &selection{environ: env}
 	s.settings = addSettings(cmd, "journal_dir", "journal_file")
 	output := cmd.Flags().StringP("output", "o", "text", "`form` of the output: text, or json with an object a line")
+	completeFixed(cmd, "output", "text", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *output != "text" && *output != "json" {
 			return &usageError{fmt.Errorf("-o %q: no such output", *output), "give -o text or -o json"}
