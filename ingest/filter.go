@@ -37,8 +37,8 @@ func ParseRule(text string) (Rule, error) {
 		}
 		return r, nil
 	}
-	if err := checkField(field); err != nil {
-		return Rule{}, fmt.Errorf("rule %q: %w", text, err)
+	if err := journal.CheckCondition(field, pattern); err != nil {
+		return Rule{}, fmt.Errorf("rule %q: %w; filter_exclude leaves out what matches, filter_include all else", text, err)
 	}
 	if r.glob, err = journal.CompileGlob(pattern); err != nil {
 		return Rule{}, fmt.Errorf("rule %q: %w", text, err)
@@ -54,19 +54,6 @@ func ParseRules(texts []string) ([]Rule, error) {
 		rules[i], errs[i] = ParseRule(text)
 	}
 	return rules, errors.Join(errs...)
-}
-
-func checkField(field string) error {
-	switch {
-	case field == "":
-		return errors.New("no field before the =: write field=glob, such as ID=HTB")
-	case strings.ContainsAny(field[len(field)-1:], "!<>~"):
-		return fmt.Errorf("there is no %s=, only =: a rule of filter_exclude leaves out what matches, one of filter_include all else",
-			field[len(field)-1:])
-	case strings.HasPrefix(field, ".") || strings.HasSuffix(field, ".") || strings.Contains(field, ".."):
-		return fmt.Errorf("field %q has an empty part: write it as in disk.0.path", field)
-	}
-	return nil
 }
 
 func parseSource(text string) (netip.Prefix, error) {

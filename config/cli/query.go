@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -22,13 +23,16 @@ const queryExample = `  hbjournal query --since 2h --id PLG --plugin cpu_monitor
 // queryFlags are the flags of `query`, beside those of its selection.
 type queryFlags struct {
 	printFlags
-	last    int // results; -1: all
+	last    int // results, or everything
 	follow  bool
 	reverse bool
 	count   bool
 	jq      string
 	raw     bool
 }
+
+// everything is what stands for no limit of -n. Nobody means it by a number.
+const everything = math.MinInt
 
 func newQuery(env Env) *cobra.Command {
 	cmd := &cobra.Command{
@@ -42,7 +46,7 @@ func newQuery(env Env) *cobra.Command {
 	var f queryFlags
 	selection := addSelection(cmd, env)
 	flags := cmd.Flags()
-	flags.IntVarP(&f.last, "lines", "n", -1, "only the last `N` entries; with --jq, the last N values that it gives")
+	flags.IntVarP(&f.last, "lines", "n", everything, "only the last `N` entries (default all); with --jq, the last N values that it gives")
 	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with the entries that come, until interrupted")
 	f.addOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -71,7 +75,7 @@ func (f *queryFlags) addOutput(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&f.reverse, "reverse", false, "newest entries first")
 	flags.BoolVar(&f.count, "count", false, "print only how many entries there are")
-	flags.StringVar(&f.jq, "jq", "", "print the values that this jq `expression` gives for each entry")
+	flags.Var(&oneText{&f.jq}, "jq", "print the values that this jq `expression` gives for each entry")
 	flags.BoolVarP(&f.raw, "raw", "r", false, "print strings that --jq gives without quotes")
 	f.add(cmd, outputs, "pretty and table are")
 }
@@ -109,7 +113,7 @@ func (f *queryFlags) check(s *selection, args []string) error {
 	fault(f.follow && f.reverse, "-f and --reverse: what comes cannot be printed before what was")
 	fault(f.follow && f.count && s.until == "", "-f and --count: following has no end to count to")
 	fault(f.follow && (len(args) > 1 || slices.Contains(args, read.Stdin)), "-f follows one journal: name its live file, or none")
-	fault(f.last < -1, "-n: must not be negative")
+	fault(f.last < 0 && f.last != everything, "-n: must not be negative")
 	if err := errors.Join(append(faults, f.invalid())...); err != nil {
 		return &usageError{err, "see 'hbjournal query --help'"}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/tidwall/gjson"
 	"github.com/tidwall/pretty"
 
+	"hbjournal/config/cli/report"
 	"hbjournal/sink/journal"
 )
 
@@ -128,7 +129,7 @@ func restOf(message []byte) string {
 	return string(b)
 }
 
-// appendCSV appends a record of RFC 4180.
+// appendCSV appends a record of RFC 4180. Texts from outside do nothing in a spreadsheet.
 func appendCSV(dst []byte, e *journal.Entry) []byte {
 	field := func(path string) string { return gjson.GetBytes(e.Line, path).String() }
 	var b bytes.Buffer
@@ -136,8 +137,8 @@ func appendCSV(dst []byte, e *journal.Entry) []byte {
 	// Writing into memory does not fail.
 	_ = w.Write([]string{
 		gjson.GetBytes(e.Line, "timestamp").Raw, field("datetime"), e.Source.Addr().String(),
-		strconv.Itoa(int(e.Source.Port())), field("message.ID"), field("message.name"), field("message.plugin"),
-		string(e.Message),
+		strconv.Itoa(int(e.Source.Port())), report.CSVCell(field("message.ID")), report.CSVCell(field("message.name")),
+		report.CSVCell(field("message.plugin")), report.CSVCell(string(e.Message)),
 	})
 	w.Flush()
 	return append(dst, b.Bytes()...)

@@ -66,6 +66,8 @@ func newRoot(env Env) *cobra.Command {
 	root.Short = "Write every UDP datagram received as one JSON line to a journal that rotates by itself"
 	root.Long = root.Short + ".\n\nWithout a command it serves. See 'hbjournal config --example' for every setting."
 	root.Args = noSuchCommand
+	root.Version = versionText()
+	root.SetVersionTemplate(versionLine())
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)

@@ -6,7 +6,9 @@ import (
 	"io"
 	"io/fs"
 	"net/netip"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -42,13 +44,13 @@ type selection struct {
 func addSelection(cmd *cobra.Command, env Env) *selection {
 	s := &selection{environ: env}
 	flags := cmd.Flags()
-	flags.StringVar(&s.since, "since", "", "entries received at this `time` or later: "+timeForms)
-	flags.StringVar(&s.until, "until", "", "entries received before this `time`")
-	flags.StringSliceVar(&s.ids, "id", nil, "entries whose message has this `ID`, such as HTB; more than one: any of them")
-	flags.StringSliceVar(&s.names, "name", nil, "entries of this `host`: the field name")
-	flags.StringSliceVar(&s.plugins, "plugin", nil, "entries of this `plugin`")
-	flags.StringSliceVar(&s.sources, "source", nil, "entries from this `address` or network, such as 10.0.0.0/8")
-	flags.StringArrayVar(&s.matches, "match", nil,
+	flags.Var(&oneText{&s.since}, "since", "entries received at this `time` or later: "+timeForms)
+	flags.Var(&oneText{&s.until}, "until", "entries received before this `time`")
+	flags.Var(&someTexts{&s.ids, true}, "id", "entries whose message has this `ID`, such as HTB; more than one: any of them")
+	flags.Var(&someTexts{&s.names, true}, "name", "entries of this `host`: the field name")
+	flags.Var(&someTexts{&s.plugins, true}, "plugin", "entries of this `plugin`")
+	flags.Var(&someTexts{&s.sources, true}, "source", "entries from this `address` or network, such as 10.0.0.0/8")
+	flags.Var(&someTexts{&s.matches, false}, "match",
 		"entries whose message has a `field=glob`: cpu_percent=9?, disk.0.path=/var*; each field given must match")
 	s.settings = addSettings(cmd, "journal_dir", "journal_file", "journal_local_time")
 	s.completeValues(cmd)
@@ -67,6 +69,10 @@ func (s *selection) prepare(args []string) error {
 		errUntil = fmt.Errorf("--since %s is not before --until %s: no entry can lie between them",
 			since.Format(time.RFC3339), until.Format(time.RFC3339))
 	}
+	var errFile error
+	if slices.Contains(args, "") {
+		errFile = errors.New("a FILE is empty: give its path, or leave it out to read the configured journal")
+	}
 	prefixes, errSource := parsePrefixes(s.sources)
 	fields, errMatch := s.fields()
 	filter, errFilter := journal.NewFilter(journal.FilterOptions{
@@ -75,7 +81,7 @@ func (s *selection) prepare(args []string) error {
 	if errFilter != nil {
 		errFilter = fmt.Errorf("--match %w", errFilter)
 	}
-	if err := errors.Join(errSince, errUntil, errSource, errMatch, errFilter); err != nil {
+	if err := errors.Join(errFile, errSince, errUntil, errSource, errMatch, errFilter); err != nil {
 		return &usageError{err, "for example --since 2h --name 'web*' --match cpu_percent=9?"}
 	}
 	s.filter, s.named = filter, len(args) > 0
@@ -137,8 +143,12 @@ func (s *selection) fields() ([]journal.Field, error) {
 	var faults []error
 	for _, match := range s.matches {
 		path, pattern, ok := strings.Cut(match, "=")
-		if !ok || path == "" {
+		if !ok {
 			faults = append(faults, fmt.Errorf("--match %q: not field=glob, such as plugin=cpu_*", match))
+			continue
+		}
+		if err := journal.CheckCondition(path, pattern); err != nil {
+			faults = append(faults, fmt.Errorf("--match %q: %w", match, err))
 			continue
 		}
 		add(path, pattern)
@@ -154,6 +164,9 @@ func (s *selection) place() string {
 // explain adds what can be done about an error of reading.
 func (s *selection) explain(err error) error {
 	switch {
+	case errors.Is(err, read.ErrTempDir):
+		return &hintedError{err, fmt.Sprintf("%s is where compressed files are unpacked to be read backwards: "+
+			"set TMPDIR to a directory with room for one, on a disk", os.TempDir())}
 	case errors.Is(err, fs.ErrNotExist) && s.named:
 		return &usageError{err, "name files that exist, or none to read the configured journal"}
 	case errors.Is(err, fs.ErrNotExist):

@@ -74,6 +74,7 @@ func (f sendFlags) check(args []string) error {
 			faults = append(faults, fmt.Errorf(format, a...))
 		}
 	}
+	fault(f.to == "", "--to is empty: give host:port, such as 127.0.0.1:50003")
 	fault(f.count < 0, "--count %d: must be 0 (no limit) or more", f.count)
 	fault(!(f.rate >= 0 && f.rate <= 1e9), "--rate %v: must be 0 (no limit) to 1000000000 a second", f.rate)
 	fault(f.duration < 0, "--duration %v: must be 0 (no limit) or more", f.duration)

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
@@ -18,11 +19,15 @@ func newVersion(env Env) *cobra.Command {
 		Short: "Print the version, the commit and the Go version it was built with",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(env.Stdout, "hbjournal %s (%s, %s/%s)\n",
-				versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := io.WriteString(env.Stdout, versionLine())
 			return err
 		},
 	}
+}
+
+// versionLine is what 'hbjournal version' and 'hbjournal --version' print.
+func versionLine() string {
+	return fmt.Sprintf("hbjournal %s (%s, %s/%s)\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // versionText returns what the linker set, or else what the Go command knew of the source: a module version or a commit.

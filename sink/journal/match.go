@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -28,6 +29,28 @@ func compileField(o Field) (field, error) {
 	}
 	f.needle = literal(o.Path, f.globs)
 	return f, nil
+}
+
+// CheckCondition says what is wrong with a condition field=pattern that a person wrote: there is only equality, and a
+// field that no message can be meant to have would match nothing in silence.
+func CheckCondition(field, pattern string) error {
+	switch {
+	case field == "":
+		return errors.New("no field before the =: write field=glob, such as ID=HTB")
+	case strings.ContainsAny(field[len(field)-1:], "!<>~"):
+		return fmt.Errorf("there is no %s=, only =", field[len(field)-1:])
+	case strings.HasPrefix(pattern, "="):
+		return errors.New("there is no ==, only =: write [=] where the value begins with =")
+	case field[0] == '!':
+		return fmt.Errorf("there is no !, only =: a field cannot be %q", field)
+	case strings.HasPrefix(field, "$."):
+		return fmt.Errorf("field %q begins with $.: write it as in disk.0.path", field)
+	case strings.TrimSpace(field) != field:
+		return fmt.Errorf("field %q has a blank at its end: write field=glob without", field)
+	case slices.Contains(splitPath(field), ""):
+		return fmt.Errorf("field %q has an empty part: write it as in disk.0.path", field)
+	}
+	return nil
 }
 
 // splitPath cuts a dotted path at its dots; \. is a dot within a key.

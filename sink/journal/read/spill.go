@@ -2,6 +2,7 @@ package read
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -35,7 +36,7 @@ func (f *file) spill(ctx context.Context) (io.ReaderAt, int64, error) {
 	}
 	temp, err := os.CreateTemp("", "hbjournal-*")
 	if err != nil {
-		return nil, 0, fmt.Errorf("make room to read %s backwards: %w", f.Path, err)
+		return nil, 0, f.noRoom(err)
 	}
 	// Systems that cannot remove an open file refuse this one; it is removed once more when it is closed.
 	_ = os.Remove(temp.Name())
@@ -45,10 +46,23 @@ func (f *file) spill(ctx context.Context) (io.ReaderAt, int64, error) {
 	})
 	text := &cancelReader{ctx: ctx, r: f.text}
 	size, err := io.Copy(temp, text)
-	if err != nil && text.err != nil && ctx.Err() == nil {
+	switch {
+	case err == nil || ctx.Err() != nil:
+	case text.err != nil:
 		err = &CorruptError{Path: f.Path, Offset: size, Err: text.err}
+	default:
+		err = f.noRoom(err)
 	}
 	return temp, size, err
+}
+
+// ErrTempDir says that the text of a compressed file found no room in the temporary directory.
+var ErrTempDir = errors.New("the temporary directory cannot be used")
+
+// noRoom is the error for a temporary file that could not be made or written. It does not wrap what went wrong, which is
+// not about a file of the journal.
+func (f *file) noRoom(err error) error {
+	return fmt.Errorf("read %s backwards: %w: %v", f.Path, ErrTempDir, err)
 }
 
 // A cancelReader ends with its context, and tells the errors of reading from those of writing.
