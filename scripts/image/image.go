@@ -183,7 +183,8 @@ func ociLayout(images []image, version string) []file {
 		[]file{
 			{name: "index.json", mode: 0o644, body: index([]descriptor{top})},
 			{name: "oci-layout", mode: 0o644, body: []byte(`{"imageLayoutVersion":"1.0.0"}`)},
-		})
+		},
+	)
 }
 
 func index(manifests []descriptor) []byte {
