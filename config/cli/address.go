@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"hbjournal/config"
 	"hbjournal/sink/rotate"
@@ -21,13 +22,22 @@ func addressNoteOf(cfg config.Config) addressNote {
 	return addressNote{filepath.Join(rotate.StateDir(cfg.JournalDir, cfg.JournalFile), "http_addr")}
 }
 
-// read returns "" if no daemon has left its address, or we may not see it.
+// noteWithin is how long the note is waited for: a disk may not answer at all.
+const noteWithin = 300 * time.Millisecond
+
+// read returns "" if no daemon has left its address, or we may not see it, or not soon.
 func (n addressNote) read() string {
-	text, err := os.ReadFile(n.path)
-	if err != nil {
+	found := make(chan string, 1)
+	go func() { // It may never end, and then ends with the process, which is about to exit.
+		text, _ := os.ReadFile(n.path)
+		found <- strings.TrimSpace(string(text))
+	}()
+	select {
+	case addr := <-found:
+		return addr
+	case <-time.After(noteWithin):
 		return ""
 	}
-	return strings.TrimSpace(string(text))
 }
 
 // write replaces what the note says in one step, or else removes it: it would name the daemon before this one.

@@ -55,12 +55,12 @@ func newHealth(env Env) *cobra.Command {
 
 // health returns what the daemon says if all is well, and the reason as an error if not.
 func health(ctx context.Context, cfg config.Config, path string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, healthWithin)
+	defer cancel()
 	addr, err := statusAddress(cfg)
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, healthWithin)
-	defer cancel()
 	code, text, err := status.Ask(ctx, addr, path)
 	text = visibleLines(text)
 	switch {

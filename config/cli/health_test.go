@@ -1,3 +1,5 @@
+//go:build unix
+
 package cli
 
 import (
@@ -7,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -71,6 +74,21 @@ func TestHealthAnswersWithinASecondWhateverTheOtherSideDoes(t *testing.T) {
 			}
 		})
 	}
+	t.Run("disk", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.MkdirAll(dir+"/.messages.journal.d", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		fifo := dir + "/.messages.journal.d/http_addr" // is read for ever, as a file on a disk that does not answer
+		if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		addr := answering(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ready") })
+		run(t, []string{"JOURNAL_DIR=" + dir, "HTTP_ADDR=" + addr}, "health").want(t, 0, "ready\n")
+		if w, err := os.OpenFile(fifo, os.O_WRONLY, 0); err != nil || w.Close() != nil {
+			t.Fatal(err) // else the reader would be left behind
+		}
+	})
 	probe(t, silent.Addr().String()).want(t, 1, "no answer within")
 }
 
