@@ -1,9 +1,9 @@
 // Package config is the daemon's settings: what there is, its defaults, and where each value comes from.
 //
-// Config is one flat struct, and its tags are the only list of settings: the YAML key, the environment variable and the
-// line of help stand on the field, and the flag is the key with dashes (journal_dir, JOURNAL_DIR, --journal-dir). A new
-// setting is one field, its default in Default, and one line in validate.go; flags, help, the example file and the test
-// of precedence follow by reflection.
+// Config is one flat struct, and its tags are the only list of settings: the YAML key, the environment variable, the
+// words that it takes, whether it is a path and the line of help stand on the field, and the flag is the key with dashes
+// (journal_dir, JOURNAL_DIR, --journal-dir). A new setting is one field, its default in Default, and one line in
+// validate.go; flags, help, the example file and the test of precedence follow by reflection.
 //
 // Load merges flags over the environment over a YAML file over the defaults. All sources give text, which one parser
 // reads, so that a value is spelled the same way everywhere. An empty variable counts as unset. Whatever is wrong is
@@ -22,23 +22,23 @@ import (
 // Config holds every setting. The fields that are plain strings and numbers have been checked by Load.
 type Config struct {
 	JournalEnabled      bool     `yaml:"journal_enabled" env:"JOURNAL_ENABLED" example:"false" help:"write the journal; false: receive and count, write nothing"`
-	JournalDir          string   `yaml:"journal_dir" env:"JOURNAL_DIR" example:"./journal" help:"directory of the journal and its backups, made if missing"`
-	JournalFile         string   `yaml:"journal_file" env:"JOURNAL_FILE" example:"hosts.journal" help:"name of the live file; backups add .YYYYMMDD-HHMMSS"`
+	JournalDir          string   `yaml:"journal_dir" env:"JOURNAL_DIR" path:"dir" example:"./journal" help:"directory of the journal and its backups, made if missing"`
+	JournalFile         string   `yaml:"journal_file" env:"JOURNAL_FILE" path:"name" example:"hosts.journal" help:"name of the live file; backups add .YYYYMMDD-HHMMSS"`
 	JournalMaxSize      Size     `yaml:"journal_max_size" env:"JOURNAL_MAX_SIZE" example:"500MB" help:"the live file rotates before it would pass this; 0: no limit"`
 	JournalMaxBackups   int      `yaml:"journal_max_backups" env:"JOURNAL_MAX_BACKUPS" example:"20" help:"backups kept, the oldest go first; 0: keep all"`
 	JournalMaxAge       Duration `yaml:"journal_max_age" env:"JOURNAL_MAX_AGE" example:"30d" help:"backups older than this go; 0: any age"`
 	JournalMaxTotalSize Size     `yaml:"journal_max_total_size" env:"JOURNAL_MAX_TOTAL_SIZE" example:"5GB" help:"live file and backups together, as they are on the disk, the oldest backups go first; 0: no limit"`
 	JournalMinFree      Size     `yaml:"journal_min_free" env:"JOURNAL_MIN_FREE" example:"1GB" help:"left free on the disk, if need be by removing the oldest backups; 0: nothing"`
-	JournalRotateEvery  Period   `yaml:"journal_rotate_every" env:"JOURNAL_ROTATE_EVERY" example:"day" help:"rotates by the clock too: hour, day, week, a duration, or off; an empty file stays"`
-	JournalCompress     string   `yaml:"journal_compress" env:"JOURNAL_COMPRESS" example:"gzip" help:"backups are compressed in the background: gzip, zstd or none"`
-	JournalFsync        Fsync    `yaml:"journal_fsync" env:"JOURNAL_FSYNC" example:"always" help:"how often lines are forced to the disk: never, always (each batch), or a duration"`
+	JournalRotateEvery  Period   `yaml:"journal_rotate_every" env:"JOURNAL_ROTATE_EVERY" words:"off,hour,day,week" example:"day" help:"rotates by the clock too: hour, day, week, a duration, or off; an empty file stays"`
+	JournalCompress     string   `yaml:"journal_compress" env:"JOURNAL_COMPRESS" words:"none,gzip,zstd" example:"gzip" help:"backups are compressed in the background: gzip, zstd or none"`
+	JournalFsync        Fsync    `yaml:"journal_fsync" env:"JOURNAL_FSYNC" words:"never,always" example:"always" help:"how often lines are forced to the disk: never, always (each batch), or a duration"`
 	JournalBufferSize   Size     `yaml:"journal_buffer_size" env:"JOURNAL_BUFFER_SIZE" example:"128MiB" help:"memory for lines that wait for the disk; what no longer fits is counted as dropped"`
-	JournalInvalid      string   `yaml:"journal_invalid" env:"JOURNAL_INVALID" example:"drop" help:"datagrams that are no JSON: keep them wrapped, or drop and count them"`
+	JournalInvalid      string   `yaml:"journal_invalid" env:"JOURNAL_INVALID" words:"keep,drop" example:"drop" help:"datagrams that are no JSON: keep them wrapped, or drop and count them"`
 	JournalLocalTime    bool     `yaml:"journal_local_time" env:"JOURNAL_LOCAL_TIME" example:"true" help:"datetime and backup names in the zone of TZ, not in UTC"`
 	JournalFileMode     Mode     `yaml:"journal_file_mode" env:"JOURNAL_FILE_MODE" example:"0600" help:"permissions of journal files, whatever the umask"`
 	JournalDirMode      Mode     `yaml:"journal_dir_mode" env:"JOURNAL_DIR_MODE" example:"0700" help:"permissions of a journal directory that is made"`
 
-	ListenAddr     []string `yaml:"listen_addr" env:"LISTEN_ADDR" example:"127.0.0.1:50003,[::1]:50003" help:"UDP addresses to receive on, a list; no host: every address, IPv4 and IPv6"`
+	ListenAddr     []string `yaml:"listen_addr" env:"LISTEN_ADDR" example:"127.0.0.1:50003,[::1]:50003" help:"UDP addresses to receive on, a list; no host: every address of IPv4 and IPv6; 0.0.0.0: of IPv4 alone"`
 	ListenBuffer   Size     `yaml:"listen_buffer" env:"LISTEN_BUFFER" example:"16MiB" help:"socket receive buffer; what the kernel granted is logged"`
 	MaxMessageSize Size     `yaml:"max_message_size" env:"MAX_MESSAGE_SIZE" example:"4MiB" help:"longest message after inflating; longer ones are kept as they came"`
 	AllowFrom      []string `yaml:"allow_from" env:"ALLOW_FROM" example:"10.0.0.0/8,192.168.1.100" help:"sources whose datagrams are taken, addresses or networks, a list; empty: all"`
@@ -48,11 +48,11 @@ type Config struct {
 	FilterExclude []string `yaml:"filter_exclude" env:"FILTER_EXCLUDE" example:"ID=HTB,plugin=cpu_*" help:"but none that match one of these; ID=HTB leaves heartbeats out"`
 	DedupWindow   Duration `yaml:"dedup_window" env:"DEDUP_WINDOW" example:"1s" help:"copies of a message from the same address within this time count once, so keep it below the interval of heartbeats, which repeat by design; 0: off"`
 
-	HTTPAddr string `yaml:"http_addr" env:"HTTP_ADDR" example:"127.0.0.1:9504" help:"address of /healthz, /readyz, /stats and /metrics; empty or off: none"`
+	HTTPAddr string `yaml:"http_addr" env:"HTTP_ADDR" words:"off" example:"127.0.0.1:9504" help:"address of /healthz, /readyz, /stats and /metrics; empty or off: none"`
 
-	LogLevel      string `yaml:"log_level" env:"LOG_LEVEL" example:"debug" help:"least level of the daemon's own log: debug, info, warn or error"`
-	LogFormat     string `yaml:"log_format" env:"LOG_FORMAT" example:"json" help:"json, console, or auto: console on a terminal"`
-	LogFile       string `yaml:"log_file" env:"LOG_FILE" example:"/var/log/heartbeat.log" help:"file for the own log, rotated by itself; empty: standard error"`
+	LogLevel      string `yaml:"log_level" env:"LOG_LEVEL" words:"debug,info,warn,error" example:"debug" help:"least level of the daemon's own log: debug, info, warn or error"`
+	LogFormat     string `yaml:"log_format" env:"LOG_FORMAT" words:"auto,json,console" example:"json" help:"json, console, or auto: console on a terminal"`
+	LogFile       string `yaml:"log_file" env:"LOG_FILE" path:"file" example:"/var/log/heartbeat.log" help:"file for the own log, rotated by itself; empty: standard error"`
 	LogMaxSize    Size   `yaml:"log_max_size" env:"LOG_MAX_SIZE" example:"10MB" help:"log_file rotates at this size, in whole MiB"`
 	LogMaxBackups int    `yaml:"log_max_backups" env:"LOG_MAX_BACKUPS" example:"5" help:"rotated files of the own log that are kept; 0: keep all"`
 
@@ -92,9 +92,11 @@ type Key struct {
 	Flag string // without its dashes: journal-dir
 	Help string // what it does, as a phrase
 
-	Example string // a value other than the default, as it is spelled in each source
+	Example string   // a value other than the default, as it is spelled in each source
+	Words   []string // that it takes, in any case; nil: none
 
-	index int // of the field in Config
+	path  string // what its text names: pathDir, pathFile or pathName; "": no path
+	index int    // of the field in Config
 }
 
 // Keys returns every setting, in the order of Config's fields.
@@ -110,10 +112,23 @@ func Keys() []Key {
 			Flag:    strings.ReplaceAll(name, "_", "-"),
 			Help:    tag.Get("help"),
 			Example: tag.Get("example"),
+			Words:   words(t.Field(i)),
+			path:    tag.Get("path"),
 			index:   i,
 		})
 	}
 	return keys
+}
+
+// words are those of the tag, or of a switch.
+func words(f reflect.StructField) []string {
+	if f.Type.Kind() == reflect.Bool {
+		return []string{"true", "false"}
+	}
+	if tag := f.Tag.Get("words"); tag != "" {
+		return strings.Split(tag, ",")
+	}
+	return nil
 }
 
 // KeyNames returns the YAML name of every setting.
@@ -142,9 +157,11 @@ func (k Key) Text(cfg Config) string {
 // Value returns the setting's value in cfg as it is best printed in JSON or YAML: a bool, a number, a list, or text.
 func (k Key) Value(cfg Config) any {
 	field := reflect.ValueOf(cfg).Field(k.index)
-	switch field.Interface().(type) {
-	case bool, int, []string:
-		return field.Interface()
+	switch value := field.Interface().(type) {
+	case bool, int:
+		return value
+	case []string:
+		return append([]string{}, value...) // [] and not null, if there are none
 	}
 	return text(field)
 }

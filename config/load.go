@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -22,21 +21,17 @@ type Sources struct {
 	File   string
 	Search []string
 
-	// Strict makes a key of the file that we do not know a fault instead of a warning.
+	// Strict makes a key of the file that we do not know, and a variable that is one of ours but for a slip, a fault
+	// instead of a warning.
 	Strict bool
+
+	// Needs are the keys that the caller will look at. What is wrong with others is then a warning, and so is a file that
+	// cannot be read, unless --config names it or it could say where the journal is. Of what is only odd nothing is said.
+	// nil: all of them.
+	Needs []string
 
 	// Check returns what is wrong with the values of settings that other packages read, by key. nil: nothing is.
 	Check func(Config) map[string]error
-}
-
-// SearchPath returns the files that are read when none is named: ./.hb.yaml, ~/.hb.yaml, /etc/hb.yaml, and the one that
-// packages install, /etc/hbjournal/hb.yaml.
-func SearchPath(environ map[string]string) []string {
-	path := []string{".hb.yaml"}
-	if home := environ["HOME"]; home != "" {
-		path = append(path, filepath.Join(home, ".hb.yaml"))
-	}
-	return append(path, "/etc/hb.yaml", "/etc/hbjournal/hb.yaml")
 }
 
 // Loaded is the outcome of Load.
@@ -54,13 +49,18 @@ func Load(src Sources) (Loaded, error) {
 	for _, k := range Keys() {
 		l.Origins[k.Name] = Origin{Kind: FromDefault}
 	}
-	if err := l.loadFile(); err != nil {
-		return l.Loaded, err
+	errFile := l.loadFile()
+	if errFile != nil && l.needsFile() {
+		return l.Loaded, errFile
 	}
 	l.loadEnviron()
 	l.loadFlags()
-	l.faults = append(l.faults, l.validate()...)
+	l.validate()
 	l.checkOthers()
+	l.excuse()
+	if errFile != nil {
+		l.Warnings = append(l.Warnings, errFile.Error())
+	}
 	if len(l.faults) > 0 {
 		return l.Loaded, l.faults.sorted()
 	}
@@ -74,6 +74,55 @@ type loader struct {
 	faults Faults
 }
 
+// needs reports whether the caller will look at this key; "" stands for what belongs to no key.
+func (l *loader) needs(key string) bool {
+	return l.src.Needs == nil || slices.Contains(l.src.Needs, key) || key == "" && l.src.Strict
+}
+
+// needsFile reports whether the caller must not go on without the file: since it is named, or the journal may be where
+// only the file says.
+func (l *loader) needsFile() bool {
+	k, _ := keyNamed("journal_dir")
+	_, given := l.src.Flags[k.Flag]
+	return l.src.Needs == nil || l.src.File != "" || l.needs(k.Name) && !given && l.src.Environ[k.Var] == ""
+}
+
+// excuse makes warnings of faults that the caller does not mind.
+func (l *loader) excuse() {
+	l.faults.sorted()
+	needed := l.faults[:0]
+	for _, f := range l.faults {
+		if l.needs(f.Key) {
+			needed = append(needed, f)
+			continue
+		}
+		l.Warnings = append(l.Warnings, f.String())
+	}
+	l.faults = needed
+}
+
+// warn notes what is odd, for a caller who wants to know of all there is.
+func (l *loader) warn(text string) {
+	if l.src.Needs == nil {
+		l.Warnings = append(l.Warnings, text)
+	}
+}
+
+// doubt is a warning, or with Strict a fault: the name of something that we do not know.
+func (l *loader) doubt(origin Origin, problem string) {
+	f := Fault{Origin: origin, Problem: problem}
+	if l.src.Strict {
+		l.faults = append(l.faults, f)
+		return
+	}
+	l.Warnings = append(l.Warnings, f.String())
+}
+
+// inEffect is the value of the key as it stands now.
+func (l *loader) inEffect(k Key) given {
+	return given{text: k.Text(l.Config), origin: l.Origins[k.Name]}
+}
+
 // checkOthers has the caller check what this package cannot.
 func (l *loader) checkOthers() {
 	if l.src.Check == nil {
@@ -83,7 +132,7 @@ func (l *loader) checkOthers() {
 		k, _ := keyNamed(name)
 		if err != nil {
 			problem := strings.ReplaceAll(err.Error(), "\n", "; ")
-			l.faults = append(l.faults, k.fault(given{k.Text(l.Config), l.Origins[name]}, problem))
+			l.faults = append(l.faults, k.fault(l.inEffect(k), problem))
 		}
 	}
 }
@@ -92,52 +141,70 @@ func (l *loader) loadEnviron() {
 	texts := map[string]given{}
 	for _, k := range Keys() {
 		if v := l.src.Environ[k.Var]; v != "" {
-			texts[k.Name] = given{v, Origin{Kind: FromEnv, Name: k.Var}}
+			texts[k.Name] = given{text: v, origin: Origin{Kind: FromEnv, Name: k.Var}}
 		}
 	}
 	l.apply(texts)
+	l.checkVariables()
 }
 
 func (l *loader) loadFlags() {
 	texts := map[string]given{}
 	for _, k := range Keys() {
 		if v, ok := l.src.Flags[k.Flag]; ok {
-			texts[k.Name] = given{v, Origin{Kind: FromFlag, Name: "--" + k.Flag}}
+			texts[k.Name] = given{text: v, origin: Origin{Kind: FromFlag, Name: "--" + k.Flag}}
 		}
 	}
 	l.apply(texts)
 }
 
-// given is the text of one value in one source.
-type given struct {
-	text   string
-	origin Origin
-}
-
-// apply sets the values of one source, by key name, over what is there. An empty text, which only a flag can have,
-// empties a text or a list.
+// apply sets the values of one source, by key name, over what is there. An empty text, which a flag and the file can
+// have, empties a text or a list.
 func (l *loader) apply(values map[string]given) {
 	environ := map[string]string{} // never nil, for which env would read the environment of the process
 	for name, v := range values {
 		k, _ := keyNamed(name)
-		if v.text == "" {
+		v, err := l.read(k, v)
+		switch {
+		case err != nil:
+			l.faults = append(l.faults, k.fault(v, err.Error()))
+		case k.IsList():
+			k.field(&l.Config).Set(reflect.ValueOf(v.items))
+		case v.text == "":
 			l.empty(k, v)
-			continue
+		default:
+			environ[k.Var] = v.text
 		}
-		environ[k.Var] = v.text
-	}
-	failed := parse(&l.Config, environ)
-	for name, v := range values {
-		k, _ := keyNamed(name)
-		if err, bad := failed[k.index]; bad {
-			l.unreadable(k, v, err)
+		if why := k.doubt(v); why != "" && err == nil {
+			l.warn(Fault{Key: name, Origin: v.origin, Value: v.shown(), Problem: why}.String())
 		}
 		l.Origins[name] = v.origin
 	}
+	for i, err := range parse(&l.Config, environ) {
+		k := Keys()[i]
+		l.unreadable(k, values[k.Name], err)
+	}
+}
+
+// read returns v as it is meant, or what is wrong with its text.
+func (l *loader) read(k Key, v given) (given, error) {
+	v = k.tidy(v)
+	if why := k.oddity(v); why != "" {
+		return v, errors.New(why)
+	}
+	if k.path != pathDir && k.path != pathFile {
+		return v, nil
+	}
+	path, err := withHome(v.text, l.src.Environ)
+	if err != nil {
+		return v, err
+	}
+	v.text = path
+	return v, nil
 }
 
 func (l *loader) empty(k Key, v given) {
-	if t := k.fieldType(); t.Kind() != reflect.String && !k.IsList() {
+	if k.fieldType().Kind() != reflect.String {
 		l.unreadable(k, v, errors.New("is empty"))
 		return
 	}
@@ -163,11 +230,6 @@ func parse(cfg *Config, environ map[string]string) map[int]error {
 			}
 		}
 	}
-	for _, k := range Keys() {
-		if list, ok := k.field(cfg).Interface().([]string); ok {
-			k.field(cfg).Set(reflect.ValueOf(tidyList(list)))
-		}
-	}
 	return failed
 }
 
@@ -180,23 +242,4 @@ func plain(err error) error {
 		return errors.New("is not understood")
 	}
 	return err
-}
-
-// tidyList drops the spaces around the items of a list, and empty items.
-func tidyList(list []string) []string {
-	var out []string // nil if there are none, as in the defaults
-	for _, item := range list {
-		if item = strings.TrimSpace(item); item != "" {
-			out = append(out, item)
-		}
-	}
-	return slices.Clip(out)
-}
-
-// fileToRead returns the path of the YAML file that was named, if one was, and by what.
-func (s Sources) fileToRead() (path, by string) {
-	if s.File != "" {
-		return s.File, "--config"
-	}
-	return s.Environ["CONFIG_FILE"], "CONFIG_FILE"
 }

@@ -32,7 +32,7 @@ func ParseRule(text string) (Rule, error) {
 	var err error
 	if field == sourceField {
 		r.field = ""
-		if r.source, err = parseSource(strings.TrimSpace(pattern)); err != nil {
+		if r.source, err = ParseNetwork(strings.TrimSpace(pattern)); err != nil {
 			return Rule{}, fmt.Errorf("rule %q: %w", text, err)
 		}
 		return r, nil
@@ -54,18 +54,6 @@ func ParseRules(texts []string) ([]Rule, error) {
 		rules[i], errs[i] = ParseRule(text)
 	}
 	return rules, errors.Join(errs...)
-}
-
-func parseSource(text string) (netip.Prefix, error) {
-	addr, err := netip.ParseAddr(text)
-	if err == nil {
-		addr = addr.Unmap().WithZone("")
-		return netip.PrefixFrom(addr, addr.BitLen()), nil
-	}
-	if network, err := netip.ParsePrefix(text); err == nil {
-		return network.Masked(), nil
-	}
-	return netip.Prefix{}, fmt.Errorf("%q is neither an address nor a network: write source_ip=192.168.1.100 or source_ip=10.0.0.0/8", text)
 }
 
 // filter chooses the messages that are journaled. It is for one goroutine.

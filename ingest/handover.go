@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"slices"
 )
@@ -22,24 +21,28 @@ func openSockets(o Options) (sockets []*socket, err error) {
 	if len(o.Addrs) == 0 {
 		return handed, nil
 	}
-	sockets, left := assign(handed, o.Addrs)
+	addrs, err := resolveAll(o.Addrs)
+	if err != nil {
+		return nil, errors.Join(err, closeAll(handed))
+	}
+	sockets, left := assign(handed, addrs)
 	if len(left) > 0 {
 		err := fmt.Errorf("%w %s: it is none of the addresses to listen on, %q", ErrHandedOver, left[0].bound(), o.Addrs)
 		return nil, errors.Join(err, closeAll(handed))
 	}
-	for i, addr := range o.Addrs {
+	for i, addr := range addrs {
 		if sockets[i] != nil {
 			continue
 		}
 		if sockets[i], err = listen(addr, o.BufferBytes); err != nil {
-			return nil, errors.Join(fmt.Errorf("listen on %s: %w", addr, err), closeAll(sockets))
+			return nil, errors.Join(fmt.Errorf("listen on %s: %w", o.Addrs[i], err), closeAll(sockets))
 		}
 	}
 	return sockets, nil
 }
 
 // assign finds for each of addrs the socket that was handed over for it, nil if there is none, and returns those left.
-func assign(handed []*socket, addrs []string) (sockets, left []*socket) {
+func assign(handed []*socket, addrs []Bindable) (sockets, left []*socket) {
 	sockets, left = make([]*socket, len(addrs)), slices.Clone(handed)
 	for i, addr := range addrs {
 		if n := slices.IndexFunc(left, func(s *socket) bool { return s.serves(addr) }); n >= 0 {
@@ -81,21 +84,14 @@ func closeAll(sockets []*socket) error {
 	return errors.Join(errs...)
 }
 
-// serves reports whether a socket that was handed over is the one to be had for addr, a host:port of Options.Addrs.
-func (s *socket) serves(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	want, err := net.ResolveUDPAddr("udp", addr)
-	if err != nil || want.Port != int(s.addr.Port()) {
-		return false
-	}
+// serves reports whether a socket that was handed over is the one to be had for addr.
+func (s *socket) serves(addr Bindable) bool {
 	here := s.addr.Addr()
 	switch {
-	case host != "":
-		ip, _ := netip.AddrFromSlice(want.IP)
-		return ip.Unmap() == here.Unmap().WithZone("") && (want.Zone == "" || want.Zone == here.Zone())
+	case addr.Port != s.addr.Port():
+		return false
+	case addr.IP.IsValid():
+		return addr.IP.WithZone("") == here.Unmap().WithZone("") && (addr.IP.Zone() == "" || addr.IP.Zone() == here.Zone())
 	case here.Is6():
 		return here.IsUnspecified() && !s.onlyIPv6
 	}

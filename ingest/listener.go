@@ -21,8 +21,10 @@ import (
 
 // Options of a Listener. Addrs or HandedOver is required; every other zero value is the default given with its field.
 type Options struct {
-	Addrs       []string // host:port; an empty host is every address, IPv4 and IPv6; port 0 is any free one
-	BufferBytes int      // receive buffer asked of the kernel for each socket; 0: 4 MiB
+	// Addrs are host:port. An address of IPv4 is for IPv4 alone, 0.0.0.0 too; an empty host is every address of both; so
+	// is ::, unless its port is taken for IPv4, by another of Addrs or by another program. Port 0 is any free one.
+	Addrs       []string
+	BufferBytes int // receive buffer asked of the kernel for each socket; 0: 4 MiB
 
 	// HandedOver are UDP sockets that were bound by whoever started the process, and that outlive it. One that is bound to
 	// an address of Addrs is used for it, with at least the buffer that it has; without Addrs all of them are used. Listen
@@ -76,7 +78,7 @@ type Listener struct {
 }
 
 // Listen binds all the addresses that no socket was handed over for, or none. Datagrams wait in the sockets' buffers
-// until Serve reads them.
+// until Serve reads them. Its error wraps ErrSameAddress, ErrHandedOver, or that of the operation which failed.
 func Listen(o Options) (*Listener, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -100,7 +102,7 @@ func logSocket(log zerolog.Logger, s *socket, asked int) {
 	granted := s.granted
 	if granted >= asked {
 		log.Info().Stringer("addr", s.addr).Int("buffer", granted).Bool("handed_over", s.handedOver).
-			Msg("listening for journal messages")
+			Bool("only_ipv6", s.onlyIPv6).Msg("listening for journal messages")
 		return
 	}
 	hint := fmt.Sprintf("sysctl -w net.core.rmem_max=%d", asked)
@@ -108,7 +110,7 @@ func logSocket(log zerolog.Logger, s *socket, asked int) {
 		hint += fmt.Sprintf(", or ReceiveBuffer=%d in the socket unit", asked)
 	}
 	log.Warn().Stringer("addr", s.addr).Int("buffer", granted).Int("asked", asked).Bool("handed_over", s.handedOver).
-		Str("hint", hint).
+		Bool("only_ipv6", s.onlyIPv6).Str("hint", hint).
 		Msg("listening for journal messages, with a smaller receive buffer than listen_buffer: bursts may be lost")
 }
 
@@ -166,8 +168,9 @@ func (l *Listener) Close() error {
 	return errors.Join(errs...)
 }
 
-// bind opens a UDP socket whose buffer is set before the first datagram can come in.
-func bind(addr string, control func(fd uintptr) error) (*net.UDPConn, error) {
+// bind opens a UDP socket whose buffer is set before the first datagram can come in, and reports whether it is :: for
+// IPv6 alone.
+func bind(addr Bindable, control func(fd uintptr) error) (conn *net.UDPConn, onlyIPv6 bool, err error) {
 	config := net.ListenConfig{Control: func(_, _ string, raw rawConn) error {
 		var err error
 		if e := raw.Control(func(fd uintptr) { err = control(fd) }); e != nil {
@@ -175,9 +178,12 @@ func bind(addr string, control func(fd uintptr) error) (*net.UDPConn, error) {
 		}
 		return err
 	}}
-	conn, err := config.ListenPacket(context.Background(), "udp", addr)
-	if err != nil {
-		return nil, err
-	}
-	return conn.(*net.UDPConn), nil
+	onlyIPv6, err = addr.Bind(func(network, addr string) error {
+		bound, err := config.ListenPacket(context.Background(), network, addr)
+		if err == nil {
+			conn = bound.(*net.UDPConn)
+		}
+		return err
+	})
+	return conn, onlyIPv6, err
 }

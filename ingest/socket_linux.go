@@ -43,7 +43,7 @@ type socket struct {
 	addr       netip.AddrPort
 	granted    int  // bytes of receive buffer
 	handedOver bool // it was bound by someone else, who goes on holding it
-	onlyIPv6   bool // of one that was handed over: IPv4 does not reach it
+	onlyIPv6   bool // it is :: and IPv4 does not reach it
 	waiting    int  // bytes of its buffer that were taken when it was handed over
 
 	fd          int
@@ -68,8 +68,8 @@ type mmsghdr struct {
 	_      [unsafe.Sizeof(uintptr(0)) - 4]byte
 }
 
-func listen(addr string, buffer int) (*socket, error) {
-	conn, err := bind(addr, func(fd uintptr) error { return setBuffer(int(fd), buffer) })
+func listen(addr Bindable, buffer int) (*socket, error) {
+	conn, onlyIPv6, err := bind(addr, func(fd uintptr) error { return setBuffer(int(fd), buffer) })
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,11 @@ func listen(addr string, buffer int) (*socket, error) {
 	if err := errors.Join(err, conn.Close()); err != nil {
 		return nil, err
 	}
-	return newSocket(fd, local)
+	s, err := newSocket(fd, local)
+	if err == nil {
+		s.onlyIPv6 = onlyIPv6
+	}
+	return s, err
 }
 
 // newSocket makes a socket of the descriptor of a bound one, and owns the descriptor from then on.

@@ -18,7 +18,7 @@ type socket struct {
 	addr       netip.AddrPort
 	granted    int  // bytes of receive buffer; what was asked for, since not every system tells
 	handedOver bool // false: that is for Linux
-	onlyIPv6   bool // of one that was handed over
+	onlyIPv6   bool // it is :: and IPv4 does not reach it
 	waiting    int  // of one that was handed over
 
 	conn   *net.UDPConn
@@ -27,8 +27,8 @@ type socket struct {
 	from   netip.AddrPort
 }
 
-func listen(addr string, buffer int) (*socket, error) {
-	conn, err := bind(addr, func(uintptr) error { return nil })
+func listen(addr Bindable, buffer int) (*socket, error) {
+	conn, onlyIPv6, err := bind(addr, func(uintptr) error { return nil })
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func listen(addr string, buffer int) (*socket, error) {
 		return nil, errors.Join(err, conn.Close())
 	}
 	local := conn.LocalAddr().(*net.UDPAddr).AddrPort()
-	return &socket{addr: local, granted: buffer, conn: conn}, nil
+	return &socket{addr: local, granted: buffer, conn: conn, onlyIPv6: onlyIPv6}, nil
 }
 
 // receive waits for a datagram, but for no longer than patience, and returns how many it has received.

@@ -56,6 +56,7 @@ func (s *selection) values(ctx context.Context, args []string, begun string, val
 	}
 	ctx, cancel := context.WithTimeout(ctx, completeWithin)
 	defer cancel()
+	s.environ.Stderr = io.Discard // A warning would spoil the line that is being typed.
 	if slices.ContainsFunc(args, mayBlock) || s.prepare(args) != nil {
 		return nil
 	}

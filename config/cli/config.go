@@ -36,9 +36,7 @@ func newConfig(env Env) *cobra.Command {
 			return err
 		}
 		loaded, err := settings.load(env)
-		for _, warning := range loaded.Warnings {
-			fmt.Fprintf(env.Stderr, "hbjournal: warning: %s\n", warning)
-		}
+		printWarnings(env, loaded)
 		if err != nil || *check {
 			return err
 		}
@@ -63,7 +61,7 @@ func printTable(w io.Writer, loaded config.Loaded) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "SETTING\tVALUE\tORIGIN")
 	for _, k := range config.Keys() {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", k.Name, cmp.Or(k.Text(loaded.Config), `""`), loaded.Origins[k.Name])
+		fmt.Fprintf(table, "%s\t%s\t%s\n", k.Name, visible(cmp.Or(k.Text(loaded.Config), `""`)), visible(loaded.Origins[k.Name].String()))
 	}
 	return table.Flush()
 }
@@ -87,11 +85,7 @@ func printJSON(w io.Writer, loaded config.Loaded) error {
 func printYAML(w io.Writer, loaded config.Loaded) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, k := range config.Keys() {
-		line, err := k.YAML(loaded.Config)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(table, "%s\t# %s\n", line, loaded.Origins[k.Name])
+		fmt.Fprintf(table, "%s\t# %s\n", k.YAML(loaded.Config), visible(loaded.Origins[k.Name].String()))
 	}
 	return table.Flush()
 }

@@ -18,6 +18,8 @@ func listenHint(err error) error {
 	switch {
 	case errors.Is(err, ingest.ErrHandedOver):
 		return &hintedError{err, "the socket unit must have a ListenDatagram= for each address of LISTEN_ADDR, and no other; without LISTEN_ADDR its sockets are the addresses"}
+	case errors.Is(err, ingest.ErrSameAddress):
+		return &usageError{err, "give each address of listen_addr (LISTEN_ADDR) once"}
 	case errors.Is(err, syscall.EADDRINUSE):
 		return &hintedError{err, "another program listens there ('ss -ulpn' shows which); stop it or set LISTEN_ADDR, such as LISTEN_ADDR=:50004"}
 	case errors.Is(err, syscall.EADDRNOTAVAIL):

@@ -55,17 +55,10 @@ func Run(ctx context.Context, args []string, env Env) int {
 		args = []string{} // cobra takes nil for the arguments of the process
 	}
 	root.SetArgs(args)
-	cmd, err := root.ExecuteContextC(ctx)
+	err := root.ExecuteContext(ctx)
 	printError(env.Stderr, err)
-	code := exitCode(err)
-	if _, never := cmd.Annotations[neverUsage]; never && code == exitUsage {
-		return exitFailed
-	}
-	return code
+	return exitCode(err)
 }
-
-// neverUsage is the annotation of a command that is run as a probe, where 2 is no verdict: it fails with 1 instead.
-const neverUsage = "never-usage"
 
 func newRoot(env Env) *cobra.Command {
 	root := newServe(env)
@@ -89,7 +82,6 @@ func newRoot(env Env) *cobra.Command {
 		newReport(env),
 		newVerify(env),
 		newReplay(env),
-		newHealth(env),
 		newMan(env),
 		newVersion(env),
 	)

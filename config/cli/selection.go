@@ -60,7 +60,7 @@ func addSelection(cmd *cobra.Command, env Env) *selection {
 // prepare works out what the flags and arguments mean. It reports every fault of them at once.
 func (s *selection) prepare(args []string) error {
 	var err error
-	if s.cfg, err = s.settings.load(s.environ); err != nil {
+	if s.cfg, err = s.settings.loadReading(s.environ, args); err != nil {
 		return err
 	}
 	since, errSince := s.time("since", s.since)

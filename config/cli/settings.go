@@ -2,7 +2,9 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"net/netip"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -16,17 +18,18 @@ import (
 type settings struct {
 	file   string
 	strict bool
+	names  []string          // of the settings that the command has flags for; nil: all
 	given  map[string]string // flag name -> text, for the flags that were given
 }
 
 // addSettings gives cmd the flags of the settings with these names, or of every one without names. The result is filled
 // once cmd has parsed its arguments.
 func addSettings(cmd *cobra.Command, names ...string) *settings {
-	s := &settings{given: map[string]string{}}
+	s := &settings{names: names, given: map[string]string{}}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&s.file, "config", "", "YAML file with settings; else CONFIG_FILE, ./.hb.yaml, ~/.hb.yaml, /etc/hb.yaml, /etc/hbjournal/hb.yaml")
-	flags.BoolVar(&s.strict, "strict", false, "a key of the file that is unknown is an error")
+	flags.StringVar(&s.file, "config", "", "YAML file with settings; else CONFIG_FILE, ./.hb.yaml, ~/.hb.yaml, /etc/hb.yaml")
+	flags.BoolVar(&s.strict, "strict", false, "a key of the file or a variable that is unknown is an error")
 	for _, k := range config.Keys() {
 		if len(names) > 0 && !slices.Contains(names, k.Name) {
 			continue
@@ -41,7 +44,21 @@ func addSettings(cmd *cobra.Command, names ...string) *settings {
 }
 
 // load merges and validates the settings. Faults in them are a usage error.
-func (s *settings) load(env Env) (config.Loaded, error) {
+func (s *settings) load(env Env) (config.Loaded, error) { return s.loadNeeded(env, nil) }
+
+// loadReading loads the settings of a command that reads a journal, or the files that are named. What is wrong with
+// those that it has no use for is a warning, which it prints.
+func (s *settings) loadReading(env Env, files []string) (config.Loaded, error) {
+	needed := slices.Clone(s.names)
+	if len(files) > 0 {
+		needed = slices.DeleteFunc(needed, func(name string) bool { return name == "journal_dir" || name == "journal_file" })
+	}
+	loaded, err := s.loadNeeded(env, needed)
+	printWarnings(env, loaded)
+	return loaded, err
+}
+
+func (s *settings) loadNeeded(env Env, needed []string) (config.Loaded, error) {
 	environ := env.environ()
 	loaded, err := config.Load(config.Sources{
 		Flags:   s.given,
@@ -49,7 +66,8 @@ func (s *settings) load(env Env) (config.Loaded, error) {
 		File:    s.file,
 		Search:  config.SearchPath(environ),
 		Strict:  s.strict,
-		Check:   checkRules,
+		Needs:   needed,
+		Check:   checkTexts,
 	})
 	if err == nil {
 		return loaded, nil
@@ -61,11 +79,32 @@ func (s *settings) load(env Env) (config.Loaded, error) {
 	return loaded, &usageError{err, hint}
 }
 
-// checkRules returns what is wrong with the rules of filters.
-func checkRules(cfg config.Config) map[string]error {
+func printWarnings(env Env, loaded config.Loaded) {
+	for _, warning := range loaded.Warnings {
+		fmt.Fprintf(env.Stderr, "hbjournal: warning: %s\n", visible(warning))
+	}
+}
+
+// checkTexts returns what is wrong with texts that other packages read.
+func checkTexts(cfg config.Config) map[string]error {
 	_, include := ingest.ParseRules(cfg.FilterInclude)
 	_, exclude := ingest.ParseRules(cfg.FilterExclude)
-	return map[string]error{"filter_include": include, "filter_exclude": exclude}
+	_, allow := parseNetworks(cfg.AllowFrom)
+	return map[string]error{
+		"filter_include": include, "filter_exclude": exclude, "allow_from": allow,
+		"listen_addr": ingest.CheckAddrs(cfg.ListenAddr),
+	}
+}
+
+// parseNetworks reads the networks of allow_from. The error is about all that are none.
+func parseNetworks(texts []string) ([]netip.Prefix, error) {
+	var networks []netip.Prefix
+	var errs []error
+	for _, text := range texts {
+		network, err := ingest.ParseNetwork(text)
+		networks, errs = append(networks, network), append(errs, err)
+	}
+	return networks, errors.Join(errs...)
 }
 
 // settingFlag keeps the text of one flag, which config.Load reads and checks together with the other sources.

@@ -42,15 +42,10 @@ func ingestOptions(cfg config.Config, log zerolog.Logger) ingest.Options {
 	}
 }
 
-// networks are those of texts, which have been validated.
+// networks are those of texts, which have been checked already.
 func networks(texts []string) []netip.Prefix {
-	var all []netip.Prefix
-	for _, text := range texts {
-		if network, err := config.ParseNetwork(text); err == nil {
-			all = append(all, network)
-		}
-	}
-	return all
+	networks, _ := parseNetworks(texts)
+	return networks
 }
 
 func sinkOptions(cfg config.Config, source netip.AddrPort, log zerolog.Logger) sink.Options {

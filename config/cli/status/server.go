@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"hbjournal/ingest"
 )
 
 // Server answers requests about the daemon's state.
@@ -19,10 +21,18 @@ type Server struct {
 	http     *http.Server
 }
 
-// Listen binds addr, which is host:port. Each request is answered from what snapshot returns then; version is shown in
-// the metrics.
+// Listen binds addr, which is host:port, as ingest.Resolve reads it. Each request is answered from what snapshot returns
+// then; version is shown in the metrics.
 func Listen(addr, version string, snapshot func() Snapshot) (*Server, error) {
-	listener, err := net.Listen("tcp", addr)
+	bindable, err := ingest.Resolve("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("serve status: %w", err)
+	}
+	var listener net.Listener
+	_, err = bindable.Bind(func(network, addr string) (err error) {
+		listener, err = net.Listen(network, addr)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("serve status: %w", err)
 	}
