@@ -213,7 +213,7 @@ func TestBrowserShowsSilenceAtAGlance(t *testing.T) {
 	f("build05", 4.3)
 	f("db03", 2.7)
 	f("web01", 0)
-	if got := eval[string](b, "document.querySelector('.tip.lost title').textContent"); !strings.Contains(got, "1,234 lost") {
+	if got := eval[string](b, "document.querySelector('.tip.alert title').textContent"); !strings.Contains(got, "1,234 lost") {
 		t.Errorf("got %q, want the gap's 1,234 lost", got)
 	}
 }

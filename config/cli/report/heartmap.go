@@ -4,16 +4,15 @@ import (
 	"fmt"
 	"html/template"
 	"slices"
-	"strings"
 	"time"
 
+	"hbjournal/config/cli/chart"
 	"hbjournal/sink/journal/summary"
 )
 
 const (
 	mapRows    = 150 // hosts in the heartbeat map, those with the most beats missed
 	mapColumns = 288 // columns at most: five minutes of a day each
-	mapHeight  = 10  // of a row's drawing, which is stretched to the row's size
 )
 
 // beatRow is one host of the heartbeat map.
@@ -45,30 +44,28 @@ func heartMap(r *summary.Report, zone *time.Location) []beatRow {
 	return rows
 }
 
-// strip draws when h was heard: a rectangle for each run of columns that are alike, and a mark for each boot. Silence is
-// told by shape as well as by colour, as a line instead of a full bar.
+// strip draws when h was heard: a run for columns that are alike, and a mark for each boot.
 func strip(r *summary.Report, h *summary.Host, zone *time.Location) template.HTML {
 	columns, what := r.Columns(h, mapColumns), "message"
 	if h.Beats > 0 {
 		what = "beat"
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" preserveAspectRatio="none" role="img" aria-label="%s">`,
-		len(columns), mapHeight, template.HTMLEscapeString(presenceText(h)))
+	s := chart.Strip{Label: presenceText(h), Columns: len(columns)}
 	for from := 0; from < len(columns); {
 		to := from + 1
 		for to < len(columns) && columns[to].Presence == columns[from].Presence {
 			to++
 		}
-		writeRun(&b, columns[from:to], from, what, zone)
+		if columns[from].Presence != summary.Absent {
+			s.Runs = append(s.Runs, runOf(columns[from:to], from, what, zone))
+		}
 		from = to
 	}
+	length := float64(timelineEnd(r).Sub(r.Timeline.Start))
 	for _, at := range h.BootedAt {
-		x := float64(len(columns)) * float64(at.Sub(r.Timeline.Start)) / float64(timelineEnd(r).Sub(r.Timeline.Start))
-		fmt.Fprintf(&b, `<path class="boot" d="M %.2f 0 V %d"><title>boot %s</title></path>`, x, mapHeight, moment(at, zone))
+		s.Marks = append(s.Marks, chart.Mark{At: float64(at.Sub(r.Timeline.Start)) / length, Text: "boot " + moment(at, zone)})
 	}
-	b.WriteString("</svg>")
-	return template.HTML(b.String())
+	return s.SVG()
 }
 
 // presenceWords name each Presence, as a CSS class and as a word.
@@ -86,20 +83,17 @@ func presenceWords(p summary.Presence) (class, word string) {
 	return "absent", "not seen yet"
 }
 
-func writeRun(b *strings.Builder, run []summary.Column, at int, what string, zone *time.Location) {
-	class, word := presenceWords(run[0].Presence)
-	if run[0].Presence == summary.Absent {
-		return
-	}
+// runOf makes one run of columns that are alike, of which the first stands at at. What is what is counted.
+func runOf(columns []summary.Column, at int, what string, zone *time.Location) chart.Run {
+	class, word := presenceWords(columns[0].Presence)
 	heard := int64(0)
-	for _, c := range run {
+	for _, c := range columns {
 		heard += c.Count
 	}
-	fmt.Fprintf(b, `<rect class="%s" x="%d" width="%d" height="%d"><title>%s
-%s – %s, %s</title></rect>`, class, at, len(run), mapHeight, word,
-		moment(run[0].From, zone), moment(run[len(run)-1].To, zone), plural(heard, what, what+"s"))
-	if run[0].Presence == summary.Silent {
-		fmt.Fprintf(b, `<path class="silence" d="M %d %d h %d"/>`, at, mapHeight/2, len(run))
+	return chart.Run{
+		Kind: class, At: at, Len: len(columns), Headline: word,
+		Text: fmt.Sprintf("%s – %s, %s", moment(columns[0].From, zone), moment(columns[len(columns)-1].To, zone),
+			plural(heard, what, what+"s")),
 	}
 }
 

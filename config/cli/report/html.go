@@ -9,10 +9,10 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"math"
 	"slices"
 	"time"
 
+	"hbjournal/config/cli/chart"
 	"hbjournal/sink/journal/summary"
 )
 
@@ -41,12 +41,12 @@ type page struct {
 
 	Tiles       []tile
 	Peak        string
-	Series      []series
+	Series      []chart.Series
 	Wide        template.HTML
 	Narrow      template.HTML
 	Step        string
 	Map         []beatRow
-	MapTicks    []tick
+	MapTicks    []chart.Tick
 	MapLeft     int // hosts that the map leaves out
 	Hosts       []hostRow
 	HostsLeft   int
@@ -78,7 +78,7 @@ type trafficTable struct {
 
 type trafficRow struct {
 	Name, Messages, Share, Bytes string
-	Bar                          float64 // 0 to 100
+	Bar                          template.HTML
 }
 
 // pluginTable is the table of one plugin's fields.
@@ -89,7 +89,7 @@ type pluginTable struct {
 
 type fieldRow struct {
 	Name, Count, Min, Median, P95, Max string
-	MedianAt, P95At                    float64 // 0 to 100, between Min and Max
+	Spread                             template.HTML
 }
 
 type gapRow struct {
@@ -98,16 +98,12 @@ type gapRow struct {
 
 // writeHTML prints the page.
 func writeHTML(w io.Writer, r *summary.Report, opt Options) error {
-	p, err := newPage(r, opt)
-	if err != nil {
-		return err
-	}
 	t, err := template.New("page").Funcs(template.FuncMap{"percentOf": percentOf}).Parse(pageSource)
 	if err != nil {
 		return fmt.Errorf("parse page template: %w", err)
 	}
 	var out bytes.Buffer // so that a fault in the page leaves no half of it
-	if err := t.Execute(&out, p); err != nil {
+	if err := t.Execute(&out, newPage(r, opt)); err != nil {
 		return fmt.Errorf("fill page template: %w", err)
 	}
 	_, err = out.WriteTo(w)
@@ -117,32 +113,24 @@ func writeHTML(w io.Writer, r *summary.Report, opt Options) error {
 // percentOf turns a share into the number of a percentage.
 func percentOf(share float64) float64 { return 100 * share }
 
-func newPage(r *summary.Report, opt Options) (*page, error) {
+func newPage(r *summary.Report, opt Options) *page {
 	zone := opt.zone()
-	hash := sha256.Sum256([]byte(pageStyle))
+	style := pageStyle + chart.Style
+	hash := sha256.Sum256([]byte(style))
 	p := &page{
-		Title: opt.title(), Style: template.CSS(pageStyle), Period: period(r, zone), Zone: r.From.In(zone).Format("MST"),
+		Title: opt.title(), Style: template.CSS(style), Period: period(r, zone), Zone: r.From.In(zone).Format("MST"),
 		Policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) +
 			"'; base-uri 'none'; form-action 'none'",
 		Notes: opt.Notes, Tiles: tiles(r), HasMessages: r.Total.Messages > 0,
 	}
 	if !p.HasMessages {
-		return p, nil
+		return p
 	}
 	p.addTime(r, zone)
 	p.addHosts(r, zone)
 	p.addTables(r)
 	p.addGaps(r, zone)
-	return p, p.draw(r, zone)
-}
-
-// draw makes the rate chart in both sizes.
-func (p *page) draw(r *summary.Report, zone *time.Location) (err error) {
-	if p.Wide, err = rateChart(r, p.Series, wideCanvas, zone); err != nil {
-		return err
-	}
-	p.Narrow, err = rateChart(r, p.Series, narrowCanvas, zone)
-	return err
+	return p
 }
 
 func tiles(r *summary.Report) []tile {
@@ -176,10 +164,11 @@ func tiles(r *summary.Report) []tile {
 }
 
 func (p *page) addTime(r *summary.Report, zone *time.Location) {
-	p.Series = rateSeries(r)
+	rates := rateChart(r, zone)
+	p.Series, p.Wide, p.Narrow = rates.Series, rates.SVG(chart.Wide()), rates.SVG(chart.Narrow())
 	p.Peak = figure(slices.Max(r.Rate(r.Timeline.Counts)))
 	p.Step = span(r.Timeline.Step)
-	p.MapTicks = ticks(r.Timeline.Start, timelineEnd(r), 7, zone)
+	p.MapTicks = chart.Ticks(r.Timeline.Start, timelineEnd(r), 7, zone)
 	p.Map = heartMap(r, zone)
 	p.MapLeft = len(r.Hosts) - len(p.Map)
 }
@@ -229,7 +218,7 @@ func (p *page) addTraffic(title, head string, rows []summary.Row, r *summary.Rep
 	for _, row := range rows[:min(pageRows, len(rows))] {
 		t.Rows = append(t.Rows, trafficRow{
 			Name: label(row, "no ID"), Messages: count(row.Messages), Share: share(row.Messages, r.Total.Messages),
-			Bytes: size(row.Bytes), Bar: 100 * float64(row.Messages) / float64(peak),
+			Bytes: size(row.Bytes), Bar: chart.Bar(float64(row.Messages) / float64(peak)),
 		})
 	}
 	p.Tables = append(p.Tables, t)
@@ -241,13 +230,13 @@ func newPluginTable(plugin summary.Plugin) pluginTable {
 		// Halves, because the difference of two float64 may be too large for a third.
 		at := func(v float64) float64 {
 			if length := f.Max/2 - f.Min/2; length > 0 {
-				return math.Round(1000*(v/2-f.Min/2)/length) / 10
+				return (v/2 - f.Min/2) / length
 			}
-			return 50
+			return 0.5
 		}
 		t.Fields = append(t.Fields, fieldRow{
 			Name: printable(f.Name), Count: count(f.Count), Min: figure(f.Min), Median: figure(f.Median),
-			P95: figure(f.P95), Max: figure(f.Max), MedianAt: at(f.Median), P95At: at(f.P95),
+			P95: figure(f.P95), Max: figure(f.Max), Spread: chart.Spread(at(f.Median), at(f.P95)),
 		})
 	}
 	return t

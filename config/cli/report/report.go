@@ -2,9 +2,7 @@
 // JSON, as CSV of one figure a row, and as one HTML page.
 //
 // The page stands alone: no script, no request to anywhere, held to that by its own Content-Security-Policy, whose only
-// exception is the hash of its own style sheet. Charts are SVG, drawn on the spot by github.com/go-analyze/charts in
-// stand-in colours, which are then replaced by the custom properties of the style sheet, so that one drawing serves the
-// light and the dark theme.
+// exception is the hash of its own style sheet. Its charts are those of package chart.
 //
 // Names come from datagrams, and anybody can send one: what could steer a terminal, reorder text or pass for a formula is
 // made visible and harmless in every form but JSON, which escapes it in its own way.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"math"
 	"os"
 	"reflect"
 	"slices"
@@ -218,26 +217,6 @@ func TestFiguresAreShort(t *testing.T) {
 	f(span(500*time.Millisecond), "0.5s")
 }
 
-func TestTicksStandAtRoundTimesOfTheZone(t *testing.T) {
-	kathmandu := time.FixedZone("NPT", 5*3600+45*60)
-	f := func(hours float64, zone *time.Location, want string) {
-		t.Helper()
-		var got []string
-		for _, tick := range ticks(midnight, midnight.Add(time.Duration(hours*float64(time.Hour))), 5, zone) {
-			got = append(got, tick.Text)
-		}
-		if strings.Join(got, " ") != want {
-			t.Errorf("%v hours: got %q, want %q", hours, got, want)
-		}
-	}
-	f(24, time.UTC, "Mar 28 06:00 12:00 18:00 Mar 29")
-	f(24, kathmandu, "06:00 12:00 18:00 Mar 29")
-	f(0.5, time.UTC, "Mar 28 00:15 00:30")
-	f(48, time.UTC, "Mar 28 12:00 Mar 29 12:00 Mar 30")
-	f(24*30, time.UTC, "Mar 30 Apr 6 Apr 13 Apr 20 Apr 27")
-	f(0, time.UTC, "")
-}
-
 func TestNumbersInNamesSortAsNumbers(t *testing.T) {
 	want := []string{"", "10", "db", "web", "web-9", "web-09", "web-10", "web-10a", "web1.2", "web1.10", "web2", "web99999999999999999999", "x"}
 	got := slices.Clone(want)
@@ -246,23 +225,6 @@ func TestNumbersInNamesSortAsNumbers(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-}
-
-func TestRateAxisEndsAtARoundNumberAboveThePeak(t *testing.T) {
-	f := func(peak, want float64) {
-		t.Helper()
-		if got := axisTop(peak); math.Abs(got-want) > want*1e-9 {
-			t.Errorf("peak %v: got %v, want %v", peak, got, want)
-		}
-	}
-	f(0, 1)
-	f(0.877, 1)
-	f(1, 1)
-	f(1.01, 2)
-	f(3.9, 4)
-	f(61, 80)
-	f(81, 100)
-	f(123_456, 200_000)
 }
 
 func TestAnUnknownFormatIsAnError(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"hbjournal/config/cli/chart"
 	"hbjournal/sink/journal/summary"
 )
 
@@ -118,7 +119,7 @@ func (t *text) rate() {
 	t.heading("Rate", fmt.Sprintf("up to %s messages a second", figure(peak)))
 	t.WriteString(sparkline(rates, peak) + "\n")
 	if end := r.Timeline.Start.Add(seconds(r.Timeline.StepSeconds * float64(len(r.Timeline.Counts)))); len(rates) > 20 {
-		t.WriteString(axis(ticks(r.Timeline.Start, end, 5, t.opt.zone()), len(rates)) + "\n")
+		t.WriteString(axis(chart.Ticks(r.Timeline.Start, end, 5, t.opt.zone()), len(rates)) + "\n")
 	}
 }
 
@@ -151,7 +152,7 @@ func sparkline(values []float64, peak float64) string {
 }
 
 // axis writes each tick below its column, as far as there is room.
-func axis(marks []tick, width int) string {
+func axis(marks []chart.Tick, width int) string {
 	line := ""
 	for _, m := range marks {
 		at := int(m.At * float64(width))
