@@ -34,13 +34,14 @@ func (l *loader) loadFile() error {
 	return l.loadEntries(entries, aliases(body))
 }
 
-// SearchPath returns the files that are read when none is named: ./.hb.yaml, ~/.hb.yaml and /etc/hb.yaml.
+// SearchPath returns the files that are read when none is named: ./.hb.yaml, ~/.hb.yaml, /etc/hb.yaml, and the one that
+// packages install, /etc/hbjournal/hb.yaml.
 func SearchPath(environ map[string]string) []string {
 	path := []string{".hb.yaml"}
 	if home := environ["HOME"]; home != "" {
 		path = append(path, filepath.Join(home, ".hb.yaml"))
 	}
-	return append(path, "/etc/hb.yaml")
+	return append(path, "/etc/hb.yaml", "/etc/hbjournal/hb.yaml")
 }
 
 // readFile returns the file that was named, or else the first one of the search path that exists. No file is no error.

@@ -54,6 +54,6 @@ func WriteExample(w io.Writer) error {
 
 const exampleHead = `# Settings of hbjournal, each with its default. Those that are left out keep it.
 # A variable in the environment wins over this file, and a flag over both; their names stand after each example.
-# This file is read as ./.hb.yaml, ~/.hb.yaml or /etc/hb.yaml, or where --config or CONFIG_FILE says.
+# This file is read as ./.hb.yaml, ~/.hb.yaml, /etc/hb.yaml or /etc/hbjournal/hb.yaml, or where --config or CONFIG_FILE says.
 # Sizes are bytes, or have a unit: kB MB GB count in thousands, KiB MiB GiB in 1024s. Durations: 500ms, 10s, 1h30m.
 `

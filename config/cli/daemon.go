@@ -93,6 +93,10 @@ func (d *daemon) openJournal(cfg config.Config) error {
 		return journalHint(err, cfg)
 	}
 	d.journal = journal
+	// Without the note 'hbjournal health' goes by its own settings, so a disk that takes none is no fault.
+	if err := addressNoteOf(cfg).write(d.statusAddr()); err != nil {
+		d.log.Warn().Err(err).Msg("'hbjournal health' does not learn the real http_addr")
+	}
 	d.log.Info().Str("dir", cfg.JournalDir).Str("file", cfg.JournalFile).Int64("max_size", int64(cfg.JournalMaxSize)).
 		Int("max_backups", cfg.JournalMaxBackups).Stringer("rotate_every", cfg.JournalRotateEvery).
 		Str("compress", cfg.JournalCompress).Msg("journal opened")
@@ -124,6 +128,14 @@ func (d *daemon) parts(requests <-chan os.Signal) parts {
 	all.add("listener", receiving{d.listener, d.appender()})
 	all.add("signals", &obeying{requests, d.journal, d.log})
 	return all
+}
+
+// statusAddr is the address that the status is really served at, or off.
+func (d *daemon) statusAddr() string {
+	if d.status == nil {
+		return "off"
+	}
+	return d.status.Addr().String()
 }
 
 func (d *daemon) appender() ingest.Appender {

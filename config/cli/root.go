@@ -55,10 +55,17 @@ func Run(ctx context.Context, args []string, env Env) int {
 		args = []string{} // cobra takes nil for the arguments of the process
 	}
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	printError(env.Stderr, err)
-	return exitCode(err)
+	code := exitCode(err)
+	if _, never := cmd.Annotations[neverUsage]; never && code == exitUsage {
+		return exitFailed
+	}
+	return code
 }
+
+// neverUsage is the annotation of a command that is run as a probe, where 2 is no verdict: it fails with 1 instead.
+const neverUsage = "never-usage"
 
 func newRoot(env Env) *cobra.Command {
 	root := newServe(env)
@@ -82,6 +89,7 @@ func newRoot(env Env) *cobra.Command {
 		newReport(env),
 		newVerify(env),
 		newReplay(env),
+		newHealth(env),
 		newMan(env),
 		newVersion(env),
 	)

@@ -28,7 +28,7 @@ func addSettings(cmd *cobra.Command, names ...string) *settings {
 	s := &settings{names: names, given: map[string]string{}}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&s.file, "config", "", "YAML file with settings; else CONFIG_FILE, ./.hb.yaml, ~/.hb.yaml, /etc/hb.yaml")
+	flags.StringVar(&s.file, "config", "", "YAML file with settings; else CONFIG_FILE, ./.hb.yaml, ~/.hb.yaml, /etc/hb.yaml, /etc/hbjournal/hb.yaml")
 	flags.BoolVar(&s.strict, "strict", false, "a key of the file or a variable that is unknown is an error")
 	for _, k := range config.Keys() {
 		if len(names) > 0 && !slices.Contains(names, k.Name) {

@@ -1,0 +1,73 @@
+// Command image builds hbjournal for Linux, and container images from scratch that hold it, without a container engine:
+//
+//	go run ./scripts/image --out /tmp/image            both architectures, as the commit at hand
+//	go run ./scripts/image --binaries --arch amd64     no images, only the static binary and its parts list
+//
+// For each architecture there is the static binary (hbjournal-linux-amd64), the list of the modules in it in CycloneDX
+// JSON (.cdx.json), and an archive for 'docker load' (.docker.tar); hbjournal.oci.tar is one OCI layout for all of them.
+// An image is one layer, of the files that layer.go lists.
+//
+// All of it is the same to the byte wherever it is built from the same source by the same Go: paths are trimmed, and times are
+// those of the commit or of SOURCE_DATE_EPOCH. It pushes nothing: 'skopeo copy' or 'docker push' do.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "image: error:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("image", flag.ContinueOnError)
+	out := flags.String("out", ".", "`directory` of the results, made if missing")
+	archs := flags.String("arch", "amd64,arm64", "architectures, a list with commas")
+	version := flags.String("version", "", "version that the program and the image bear; else what git describes")
+	binaries := flags.Bool("binaries", false, "only the binaries and their lists of parts, no images")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	source, err := describeSource(ctx, *version)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(*out, 0o755); err != nil {
+		return err
+	}
+	var images []image
+	for arch := range strings.SplitSeq(*archs, ",") {
+		binary := filepath.Join(*out, "hbjournal-linux-"+arch)
+		if err := build(ctx, binary, arch, source); err != nil {
+			return err
+		}
+		if *binaries {
+			continue
+		}
+		made, err := newImage(binary, arch, source)
+		if err != nil {
+			return err
+		}
+		if err := writeTar(binary+".docker.tar", source.time, made.dockerArchive()); err != nil {
+			return err
+		}
+		images = append(images, made)
+	}
+	if *binaries {
+		return nil
+	}
+	return writeTar(filepath.Join(*out, "hbjournal.oci.tar"), source.time, ociLayout(images, source.version))
+}
