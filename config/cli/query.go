@@ -90,6 +90,7 @@ type query struct {
 }
 
 func runQuery(ctx context.Context, f queryFlags, s *selection, args []string) error {
+	s.ahead = f.follow
 	r, err := s.reading(args, f.check(s, args))
 	if err != nil {
 		return err

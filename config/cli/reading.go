@@ -104,11 +104,15 @@ func (r *reading) ending(err error, interrupted bool) error {
 	return nil
 }
 
+// sameInterrupt is how soon a second signal may follow the first and be the same one: timeout(1) sends each to the process
+// and to its group.
+const sameInterrupt = 200 * time.Millisecond
+
 // untilInterrupted gives the context of a command that reads: it ends at the first interrupt, and a second one ends the
 // process. A closed pipe becomes an error of writing to it, and does not kill the process.
 func untilInterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, func() { time.AfterFunc(sameInterrupt, stop) })
 	pipe := make(chan os.Signal, 1)
 	signal.Notify(pipe, syscall.SIGPIPE)
 	return ctx, func() {

@@ -26,8 +26,11 @@ type selection struct {
 	environ  Env
 	now      func() time.Time // nil: time.Now
 
-	since, until string
-	ids, names   []string
+	since, until   string
+	around, within string
+	local          bool
+	ahead          bool // it is about what is to come: --until a time of day is the next one
+	ids, names     []string
 	plugins      []string
 	sources      []string
 	matches      []string
@@ -46,6 +49,9 @@ func addSelection(cmd *cobra.Command, env Env) *selection {
 	flags := cmd.Flags()
 	flags.Var(&oneText{&s.since}, "since", "entries received at this `time` or later: "+timeForms)
 	flags.Var(&oneText{&s.until}, "until", "entries received before this `time`")
+	flags.Var(&oneText{&s.around}, "around", "entries received about this `time`")
+	flags.Var(&oneText{&s.within}, "within", "how far before and after --around, a `duration` (default 1m)")
+	flags.BoolVar(&s.local, "local", false, "read and show times in the zone of this machine, or of TZ")
 	flags.Var(&someTexts{&s.ids, true}, "id", "entries whose message has this `ID`, such as HTB; more than one: any of them")
 	flags.Var(&someTexts{&s.names, true}, "name", "entries of this `host`: the field name")
 	flags.Var(&someTexts{&s.plugins, true}, "plugin", "entries of this `plugin`")
@@ -63,12 +69,7 @@ func (s *selection) prepare(args []string) error {
 	if s.cfg, err = s.settings.loadReading(s.environ, args); err != nil {
 		return err
 	}
-	since, errSince := s.time("since", s.since)
-	until, errUntil := s.time("until", s.until)
-	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
-		errUntil = fmt.Errorf("--since %s is not before --until %s: no entry can lie between them",
-			since.Format(time.RFC3339), until.Format(time.RFC3339))
-	}
+	since, until, errTime := s.times()
 	var errFile error
 	if slices.Contains(args, "") {
 		errFile = errors.New("a FILE is empty: give its path, or leave it out to read the configured journal")
@@ -81,7 +82,7 @@ func (s *selection) prepare(args []string) error {
 	if errFilter != nil {
 		errFilter = fmt.Errorf("--match %w", errFilter)
 	}
-	if err := errors.Join(errFile, errSince, errUntil, errSource, errMatch, errFilter); err != nil {
+	if err := errors.Join(errFile, errTime, errSource, errMatch, errFilter); err != nil {
 		return &usageError{err, "for example --since 2h --name 'web*' --match cpu_percent=9?"}
 	}
 	s.filter, s.named = filter, len(args) > 0
@@ -92,12 +93,52 @@ func (s *selection) prepare(args []string) error {
 	return nil
 }
 
-func (s *selection) time(flag, text string) (time.Time, error) {
+// times are the bounds of the selection; the zero time does not bound.
+func (s *selection) times() (since, until time.Time, err error) {
 	now := time.Now
 	if s.now != nil {
 		now = s.now
 	}
-	t, err := parseTime(text, now().In(s.zone()))
+	at := now().In(s.zone())
+	if s.around != "" || s.within != "" {
+		return s.timesAround(at)
+	}
+	since, errSince := readTime("since", s.since, at)
+	until, errUntil := readTime("until", s.until, at)
+	if isClock(s.until) && errUntil == nil && (s.ahead || !until.After(since)) {
+		until, _ = clockOn(until, 1, s.until)
+	}
+	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
+		errUntil = fmt.Errorf("--since %s is not before --until %s: no entry can lie between them",
+			since.Format(time.RFC3339), until.Format(time.RFC3339))
+	}
+	return since, until, errors.Join(errSince, errUntil)
+}
+
+// timesAround are the bounds that --around and --within come to.
+func (s *selection) timesAround(now time.Time) (since, until time.Time, err error) {
+	switch {
+	case s.around == "":
+		return since, until, fmt.Errorf("--within %s: of what? give --around as well", s.within)
+	case s.since != "" || s.until != "":
+		return since, until, errors.New("--around says all that --since and --until do: give one or the other")
+	}
+	middle, err := readTime("around", s.around, now)
+	span, errSpan := time.Minute, error(nil)
+	if s.within != "" {
+		if span, errSpan = parseSpan(s.within); errSpan != nil {
+			errSpan = fmt.Errorf("--within %q: %w", s.within, errSpan)
+		}
+	}
+	// The end is within as well, and Until is not.
+	return middle.Add(-span), middle.Add(span + time.Millisecond), errors.Join(err, errSpan)
+}
+
+func readTime(flag, text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := parseTime(text, now)
 	if err != nil {
 		return t, fmt.Errorf("--%s %w", flag, err)
 	}
@@ -105,7 +146,12 @@ func (s *selection) time(flag, text string) (time.Time, error) {
 }
 
 // zone is the one that times are read in and shown in.
-func (s *selection) zone() *time.Location { return location(s.cfg.Config) }
+func (s *selection) zone() *time.Location {
+	if s.local {
+		return time.Local
+	}
+	return location(s.cfg.Config)
+}
 
 func parsePrefixes(texts []string) ([]netip.Prefix, error) {
 	var prefixes []netip.Prefix
