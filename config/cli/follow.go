@@ -46,6 +46,7 @@ func (q *query) readOn(ctx context.Context) error {
 	var block read.Block
 	for err == nil {
 		if err = q.await(ctx, source, &block); err == nil {
+			q.fit()
 			err = q.emit(q.start(ctx, &block))
 		}
 	}

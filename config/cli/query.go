@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -29,6 +30,7 @@ type queryFlags struct {
 	count   bool
 	jq      string
 	raw     bool
+	fields  []string
 }
 
 // everything is what stands for no limit of -n. Nobody means it by a number.
@@ -50,6 +52,9 @@ func newQuery(env Env) *cobra.Command {
 	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with the entries that come, until interrupted")
 	f.addOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(f.fields) > 0 && !cmd.Flags().Changed("output") {
+			f.output = "table"
+		}
 		return runQuery(cmd.Context(), f, selection, args)
 	}
 	return cmd
@@ -66,6 +71,9 @@ func newTail(env Env) *cobra.Command {
 	cmd.Flags().IntVarP(&f.last, "lines", "n", 10, "start with the last `N` entries")
 	f.addOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(f.fields) > 0 && !cmd.Flags().Changed("output") {
+			f.output = "table"
+		}
 		return runQuery(cmd.Context(), f, selection, args)
 	}
 	return cmd
@@ -78,6 +86,8 @@ func (f *queryFlags) addOutput(cmd *cobra.Command) {
 	flags.Var(&oneText{&f.jq}, "jq", "print the values that this jq `expression` gives for each entry")
 	flags.BoolVarP(&f.raw, "raw", "r", false, "print strings that --jq gives without quotes")
 	f.add(cmd, outputs, "pretty and table are")
+	flags.Var(&someTexts{&f.fields, true}, "fields", "the `columns` of table and csv: name,cpu_percent,mem.used are paths into the message, "+
+		"and timestamp, datetime, source_ip and source_port the entry's own")
 }
 
 // query is one run of the command.
@@ -86,6 +96,7 @@ type query struct {
 	*reading
 	program *jqProgram // nil: none
 	render  renderer
+	width   int // of the terminal that render is for
 	buffers buffers
 }
 
@@ -115,7 +126,7 @@ func (f *queryFlags) check(s *selection, args []string) error {
 	fault(f.follow && f.count && s.until == "", "-f and --count: following has no end to count to")
 	fault(f.follow && (len(args) > 1 || slices.Contains(args, read.Stdin)), "-f follows one journal: name its live file, or none")
 	fault(f.last < 0 && f.last != everything, "-n: must not be negative")
-	if err := errors.Join(append(faults, f.invalid())...); err != nil {
+	if err := errors.Join(append(faults, f.invalid(), checkFields(f.fields, f.output))...); err != nil {
 		return &usageError{err, "see 'hbjournal query --help'"}
 	}
 	return nil
@@ -125,14 +136,27 @@ func (q *query) compile() (err error) {
 	if q.program, err = compileJQ(q.jq); err != nil {
 		return err
 	}
-	width, _ := terminalWidth(q.env.Stdout)
-	o := rendering{color: q.colored(q.env), width: width, zone: q.zone()}
-	q.render = o.renderer(q.output)
-	q.out.header = q.render.header
+	q.fit()
 	if q.follow {
 		q.followed()
 	}
 	return nil
+}
+
+// fit makes the form of the output for the width that the terminal has now.
+func (q *query) fit() {
+	width, _ := terminalWidth(q.env.Stdout)
+	if q.render.entry != nil && width == q.width {
+		return
+	}
+	environ := q.env.environ()
+	o := rendering{color: q.colored(q.env), width: width, zone: q.zone(), fields: q.fields}
+	o.zoneName = zoneName(o.zone, environ, time.Now())
+	before := q.render.header
+	q.width, q.render = width, o.renderer(q.output)
+	if q.render.header != before {
+		q.out.header = q.render.header
+	}
 }
 
 func (q *query) read(ctx context.Context) error {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -26,15 +25,20 @@ type renderer struct {
 
 // rendering is what a form of output depends on.
 type rendering struct {
-	color bool
-	width int // columns of the terminal; 0: without end
-	zone  *time.Location
+	color    bool
+	width    int // columns of the terminal; 0: without end
+	zone     *time.Location
+	zoneName string
+	fields   []string // the columns of table and csv; nil: those that every entry has
 }
 
 var outputs = []string{"json", "pretty", "table", "csv", "logfmt"}
 
 // renderer returns that of one of outputs.
 func (o rendering) renderer(output string) renderer {
+	if len(o.fields) > 0 {
+		return o.fieldsRenderer(output)
+	}
 	switch output {
 	case "pretty":
 		return renderer{
@@ -42,11 +46,11 @@ func (o rendering) renderer(output string) renderer {
 			value: o.appendPretty,
 		}
 	case "table":
-		return renderer{header: o.tableHeader(), entry: o.appendTable}
+		return o.table()
 	case "csv":
 		return renderer{header: "timestamp,datetime,source_ip,source_port,id,name,plugin,message\n", entry: appendCSV}
 	case "logfmt":
-		return renderer{entry: appendLogfmt}
+		return renderer{entry: o.appendLogfmt}
 	}
 	return renderer{entry: appendJournal, value: appendLine}
 }
@@ -87,67 +91,20 @@ func escapeControls(text []byte) []byte {
 
 func steersInJSON(r rune) bool { return r != '\n' && r != utf8.RuneError && steers(r) }
 
-const (
-	bold  = "\x1b[1m"
-	dim   = "\x1b[2m"
-	reset = "\x1b[0m"
-)
-
-const tableFormat = "%-23s  %-21s  %-5s  %-16s  %s"
-
-func (o rendering) tableHeader() string {
-	header := fmt.Sprintf(tableFormat, "TIME", "SOURCE", "ID", "NAME", "MESSAGE")
-	if o.color {
-		header = bold + header + reset
-	}
-	return header + "\n"
-}
-
-// appendTable appends a row: the time, who sent it, and the message's fields after ID and name.
-func (o rendering) appendTable(dst []byte, e *journal.Entry) []byte {
-	at := time.UnixMilli(e.Millis).In(o.zone).Format("2006-01-02 15:04:05.000")
-	id, name := gjson.GetBytes(e.Message, "ID").String(), gjson.GetBytes(e.Message, "name").String()
-	row := fmt.Sprintf(tableFormat, at, e.Source, visible(id), visible(name), restOf(e.Message))
-	if o.width > 0 && utf8.RuneCountInString(row) > o.width {
-		row = string([]rune(row)[:max(o.width-1, 0)]) + "…"
-	}
-	if o.color {
-		row = dim + at + reset + strings.TrimPrefix(row, at)
-	}
-	return append(append(dst, strings.TrimRight(row, " ")...), '\n')
-}
-
-// restOf is the message without its ID and name.
-func restOf(message []byte) string {
-	var b []byte
-	gjson.ParseBytes(message).ForEach(func(key, value gjson.Result) bool {
-		if k := key.String(); k != "ID" && k != "name" {
-			b = appendPair(b, k, value)
-		}
-		return true
-	})
-	return string(b)
-}
-
 // appendCSV appends a record of RFC 4180. Texts from outside do nothing in a spreadsheet.
 func appendCSV(dst []byte, e *journal.Entry) []byte {
 	field := func(path string) string { return gjson.GetBytes(e.Line, path).String() }
-	var b bytes.Buffer
-	w := csv.NewWriter(&b)
-	// Writing into memory does not fail.
-	_ = w.Write([]string{
+	return appendRecord(dst, []string{
 		gjson.GetBytes(e.Line, "timestamp").Raw, field("datetime"), e.Source.Addr().String(),
 		strconv.Itoa(int(e.Source.Port())), report.CSVCell(field("message.ID")), report.CSVCell(field("message.name")),
 		report.CSVCell(field("message.plugin")), report.CSVCell(string(e.Message)),
 	})
-	w.Flush()
-	return append(dst, b.Bytes()...)
 }
 
 // appendLogfmt appends key=value pairs: time, source, and each field of the message by its dotted path.
-func appendLogfmt(dst []byte, e *journal.Entry) []byte {
+func (o rendering) appendLogfmt(dst []byte, e *journal.Entry) []byte {
 	dst = append(dst, "time="...)
-	dst = time.UnixMilli(e.Millis).UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	dst = time.UnixMilli(e.Millis).In(o.zone).AppendFormat(dst, "2006-01-02T15:04:05.000Z07:00")
 	dst = append(dst, " source="...)
 	dst = e.Source.AppendTo(dst)
 	return append(appendPairs(dst, "", gjson.ParseBytes(e.Message)), '\n')

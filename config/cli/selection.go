@@ -31,9 +31,9 @@ type selection struct {
 	local          bool
 	ahead          bool // it is about what is to come: --until a time of day is the next one
 	ids, names     []string
-	plugins      []string
-	sources      []string
-	matches      []string
+	plugins        []string
+	sources        []string
+	matches        []string
 
 	// What the flags come to, once prepare has run.
 	cfg       config.Loaded
