@@ -3,94 +3,45 @@ package cli
 import (
 	"context"
 	"io"
-	"maps"
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"github.com/tidwall/gjson"
 
 	"hbjournal/config"
-	"hbjournal/sink/journal"
-	"hbjournal/sink/journal/read"
-)
-
-// Completion offers the values that a journal holds, as many as can be found soon: somebody waits for it.
-const (
-	completeWithin = 400 * time.Millisecond
-	completeMost   = 10_000
 )
 
 // completeValues offers IDs, hosts, plugins and sources from the journal for the flags of the selection.
 func (s *selection) completeValues(cmd *cobra.Command) {
-	field := func(path string) func(*journal.Entry) string {
-		lookup := journal.NewLookup(path)
-		return func(e *journal.Entry) string {
-			var value [1][]byte
-			lookup.Values(e.Message, value[:])
-			return gjson.ParseBytes(value[0]).String()
-		}
+	for _, q := range qualities {
+		completeBy(cmd, q.flag, func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return s.offers(cmd.Context(), args, begun, q), cobra.ShellCompDirectiveNoFileComp
+		})
 	}
-	s.complete(cmd, "id", field("ID"))
-	s.complete(cmd, "name", field("name"))
-	s.complete(cmd, "plugin", field("plugin"))
-	s.complete(cmd, "source", func(e *journal.Entry) string { return e.Source.Addr().String() })
 	completeFixed(cmd, "since", "today", "yesterday", "1h", "24h")
 	completeFixed(cmd, "until", "today", "yesterday", "now", "1h")
+	completeFixed(cmd, "within", "10s", "1m", "5m")
 }
 
-func (s *selection) complete(cmd *cobra.Command, flag string, value func(*journal.Entry) string) {
-	completeBy(cmd, flag, func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		return s.values(cmd.Context(), args, begun, value), cobra.ShellCompDirectiveNoFileComp
-	})
-}
-
-// values are the different values that begin as given, in the FILEs that stand on the line or in the journal. What goes
-// wrong offers nothing.
-func (s *selection) values(ctx context.Context, args []string, begun string, value func(*journal.Entry) string) []string {
+// offers are the values that begin as given, in the FILEs that stand on the line or in the journal. What goes wrong offers
+// nothing.
+func (s *selection) offers(ctx context.Context, args []string, begun string, q quality) []string {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	ctx, cancel := context.WithTimeout(ctx, completeWithin)
-	defer cancel()
 	s.environ.Stderr = io.Discard // A warning would spoil the line that is being typed.
 	if slices.ContainsFunc(args, mayBlock) || s.prepare(args) != nil {
 		return nil
 	}
-	source := read.OpenBack(s.options)
-	defer source.Close()
-	found := map[string]bool{}
-	// An error, such as that the time is over, ends the search: what was found by then is offered.
-	_ = read.Ordered(ctx, source, func(b *read.Block) map[string]bool {
-		return offers(b, begun, value)
-	}, func(some map[string]bool) error {
-		if maps.Copy(found, some); len(found) > completeMost {
-			return io.EOF
-		}
-		return nil
-	})
-	return slices.Sorted(maps.Keys(found))
+	return q.values(ctx, s.options, func(value string) bool { return strings.HasPrefix(value, begun) && isOfferable(value) })
 }
 
 // mayBlock reports whether the file is one that reading may wait for.
 func mayBlock(path string) bool {
 	info, err := os.Stat(path)
 	return err != nil || !info.Mode().IsRegular() && !info.IsDir()
-}
-
-// offers are the values of a block that begin as given and may be offered. It runs on several goroutines.
-func offers(b *read.Block, begun string, value func(*journal.Entry) string) map[string]bool {
-	found := map[string]bool{}
-	var scanner read.Scanner
-	for scanner.Reset(b); scanner.Next(); {
-		if v := value(scanner.Entry()); strings.HasPrefix(v, begun) && isOfferable(v) {
-			found[v] = true
-		}
-	}
-	return found
 }
 
 // isOfferable reports whether a value may be offered to a shell. Values come from the network, and shells insert them into

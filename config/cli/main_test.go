@@ -34,6 +34,10 @@ func (l leakChecked) Run() int {
 	return code
 }
 
+// oneEntry is a line of a journal.
+const oneEntry = `{"timestamp":1774699200.000,"datetime":"2026-03-28T12:00:00","source_ip":"192.168.1.100","source_port":50003,` +
+	`"message":{"ID":"HTB","name":"web1"}}` + "\n"
+
 // outcome is what a command left behind.
 type outcome struct {
 	code           int

@@ -108,6 +108,7 @@ func runQuery(ctx context.Context, f queryFlags, s *selection, args []string) er
 	}
 	q := &query{queryFlags: f, reading: r}
 	r.quiet, r.endless, r.failEmpty = f.count, f.follow, f.failEmpty
+	r.sayNone = !f.follow && f.last != 0
 	if err := q.compile(); err != nil {
 		return err
 	}

@@ -23,7 +23,8 @@ type reading struct {
 
 	quiet     bool  // nothing is printed before the end, so progress may be shown on the same terminal
 	endless   bool  // it follows the journal: an interrupt is how it ends, and no failure
-	failEmpty bool  // finding no entry is a failure
+	sayNone   bool  // that no entry was found is said, with what there is
+	failEmpty bool  // and it is a failure
 	entries   int64 // that were found so far
 }
 
@@ -83,6 +84,9 @@ func (r *reading) goThrough(ctx context.Context, read func(context.Context) erro
 	}
 	if failed := r.out.flush(); failed != nil && (err == nil || interrupted) {
 		err, interrupted = failed, false
+	}
+	if err == nil && r.entries == 0 && r.faults.count == 0 && r.sayNone {
+		r.sayEmpty(ctx)
 	}
 	return r.ending(err, interrupted)
 }

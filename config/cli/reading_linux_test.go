@@ -15,9 +15,6 @@ import (
 	"time"
 )
 
-const oneEntry = `{"timestamp":1774699200.000,"datetime":"2026-03-28T12:00:00","source_ip":"192.168.1.100","source_port":50003,` +
-	`"message":{"ID":"HTB","name":"web1"}}` + "\n"
-
 // readings are the commands that read entries, each with what it needs beside FILE.
 var readings = [][]string{
 	{"query"},

@@ -103,7 +103,7 @@ type replayer struct {
 }
 
 func replay(ctx context.Context, f replayFlags, r *reading) error {
-	r.quiet = true
+	r.quiet, r.sayNone = true, true
 	p := &replayer{replayFlags: f, reading: r}
 	return r.run(ctx, p.replay, nil)
 }

@@ -58,7 +58,7 @@ func runReport(ctx context.Context, f reportFlags, s *selection, args []string) 
 	if err != nil {
 		return err
 	}
-	r.quiet, r.failEmpty = true, f.failEmpty
+	r.quiet, r.sayNone, r.failEmpty = true, true, f.failEmpty
 	var figures summary.Report
 	sumUp := func(ctx context.Context) (err error) {
 		figures, err = summarize(ctx, r)
