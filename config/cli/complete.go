@@ -70,8 +70,8 @@ func completeSetting(cmd *cobra.Command, k config.Key) {
 	switch {
 	case strings.HasSuffix(k.Name, "_dir"):
 		_ = cmd.MarkFlagDirname(k.Flag)
-	case k.IsBool():
-		completeFixed(cmd, k.Flag, "true", "false")
+	case len(k.Words) > 0:
+		completeFixed(cmd, k.Flag, k.Words...)
 	}
 }
 
@@ -79,7 +79,7 @@ func completeSetting(cmd *cobra.Command, k config.Key) {
 func completeNoFiles(cmd *cobra.Command) {
 	takesFile := []string{"config", "log-file"}
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
-		if _, has := cmd.GetFlagCompletionFunc(f.Name); !has && len(f.Annotations) == 0 && !slices.Contains(takesFile, f.Name) {
+		if _, has := cmd.GetFlagCompletionFunc(f.Name); !has && f.Annotations[cobra.BashCompSubdirsInDir] == nil && !slices.Contains(takesFile, f.Name) {
 			completeBy(cmd, f.Name, cobra.NoFileCompletions)
 		}
 	})

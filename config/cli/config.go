@@ -17,9 +17,12 @@ func newConfig(env Env) *cobra.Command {
 		Use:   "config",
 		Short: "Show the settings in effect and where each comes from",
 		Args:  cobra.NoArgs,
-		Example: `  hbjournal config                        every setting, its value and its origin
-  hbjournal config --check && echo fine   only look for faults
-  hbjournal config --example > .hb.yaml   a file to start from`,
+		Example: `  # every setting, its value and its origin
+  hbjournal config
+  # only look for faults
+  hbjournal config --check && echo fine
+  # a file to start from
+  hbjournal config --example > .hb.yaml`,
 	}
 	settings := addSettings(cmd)
 	check := cmd.Flags().Bool("check", false, "only check: exit 0 if all is right, 2 with every fault if not")

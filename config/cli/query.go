@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -13,13 +12,19 @@ import (
 	"hbjournal/sink/journal/read"
 )
 
-const queryExample = `  hbjournal query --since 2h --id PLG --plugin cpu_monitor     what a plugin said in the last two hours
+const queryExample = `  # what a plugin said in the last two hours
+  hbjournal query --since 2h --id PLG --plugin cpu_monitor
   hbjournal query --name 'web*' --match 'cpu_percent=9?' -o table
   hbjournal query --jq 'select(.message.cpu_percent > 90) | .message.name' -r
-  hbjournal query -n 100 -o pretty                             the last 100 entries
-  hbjournal query -f --id HTB                                  all heartbeats, and those that come
-  hbjournal query --count /backup/messages.journal.*           files given by name
-  zcat old.gz | hbjournal query --since 2026-03-28 -           standard input`
+  # what happened about the last 14:03, in columns
+  hbjournal query --around 14:03 --within 2m --fields name,cpu_percent,mem.used
+  # the last 100 entries
+  hbjournal query -n 100 -o pretty
+  # all heartbeats, and those that come
+  hbjournal query -f --id HTB
+  # files given by name, and standard input
+  hbjournal query --count /backup/messages.journal.*
+  zcat old.gz | hbjournal query --since 2026-03-28 -`
 
 // queryFlags are the flags of `query`, beside those of its selection.
 type queryFlags struct {
@@ -33,9 +38,6 @@ type queryFlags struct {
 	fields  []string
 }
 
-// everything is what stands for no limit of -n. Nobody means it by a number.
-const everything = math.MinInt
-
 func newQuery(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "query [FILE...]",
@@ -45,10 +47,10 @@ func newQuery(env Env) *cobra.Command {
 			"Lines that are no whole entries are reported with file and offset, and reading goes on; the exit code is then 1.",
 		Example: queryExample,
 	}
-	var f queryFlags
+	f := queryFlags{last: everything}
 	selection := addSelection(cmd, env)
 	flags := cmd.Flags()
-	flags.IntVarP(&f.last, "lines", "n", everything, "only the last `N` entries (default all); with --jq, the last N values that it gives")
+	flags.VarP(&limit{&f.last}, "lines", "n", "only the last `N` entries; with --jq, the last N values that it gives")
 	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with the entries that come, until interrupted")
 	f.addOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -66,9 +68,9 @@ func newTail(env Env) *cobra.Command {
 		Short:   "Print the last entries and those that come: query -n 10 -f",
 		Example: "  hbjournal tail --name webserver1 -o table",
 	}
-	f := queryFlags{follow: true}
+	f := queryFlags{follow: true, last: 10}
 	selection := addSelection(cmd, env)
-	cmd.Flags().IntVarP(&f.last, "lines", "n", 10, "start with the last `N` entries")
+	cmd.Flags().VarP(&limit{&f.last}, "lines", "n", "start with the last `N` entries")
 	f.addOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(f.fields) > 0 && !cmd.Flags().Changed("output") {
@@ -82,7 +84,7 @@ func newTail(env Env) *cobra.Command {
 func (f *queryFlags) addOutput(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&f.reverse, "reverse", false, "newest entries first")
-	flags.BoolVar(&f.count, "count", false, "print only how many entries there are")
+	flags.BoolVar(&f.count, "count", false, "print only how many entries there are, or values of --jq")
 	flags.Var(&oneText{&f.jq}, "jq", "print the values that this jq `expression` gives for each entry")
 	flags.BoolVarP(&f.raw, "raw", "r", false, "print strings that --jq gives without quotes")
 	f.add(cmd, outputs, "pretty and table are")
@@ -126,7 +128,6 @@ func (f *queryFlags) check(s *selection, args []string) error {
 	fault(f.follow && f.reverse, "-f and --reverse: what comes cannot be printed before what was")
 	fault(f.follow && f.count && s.until == "", "-f and --count: following has no end to count to")
 	fault(f.follow && (len(args) > 1 || slices.Contains(args, read.Stdin)), "-f follows one journal: name its live file, or none")
-	fault(f.last < 0 && f.last != everything, "-n: must not be negative")
 	if err := errors.Join(append(faults, f.invalid(), checkFields(f.fields, f.output))...); err != nil {
 		return &usageError{err, "see 'hbjournal query --help'"}
 	}

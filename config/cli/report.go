@@ -16,12 +16,16 @@ import (
 	"hbjournal/sink/journal/summary"
 )
 
-const reportExample = `  hbjournal report --since yesterday --until today             how yesterday went
-  hbjournal report --since 1d -o html > report.html            the last 24 hours, as a page for the browser
+const reportExample = `  # how yesterday went
+  hbjournal report --since yesterday --until today
+  # the last 24 hours, as a page for the browser
+  hbjournal report --since 1d -o html > report.html
   hbjournal report --plugin cpu_monitor -o json | jq '.plugins[0].fields'
-  hbjournal report --name 'web*' -o csv                        a table of all figures, for a spreadsheet
-  hbjournal report /backup/messages.journal.*                  files given by name
-  zcat old.gz | hbjournal report -                             standard input`
+  # a table of all figures, for a spreadsheet
+  hbjournal report --name 'web*' -o csv
+  # files given by name, and standard input
+  hbjournal report /backup/messages.journal.*
+  zcat old.gz | hbjournal report -`
 
 // reportFlags are the flags of `report`, beside those of its selection.
 type reportFlags struct{ printFlags }

@@ -93,6 +93,7 @@ func newRoot(env Env) *cobra.Command {
 		newMan(env),
 		newVersion(env),
 	)
+	addHelp(root)
 	addCompletion(root)
 	completeNoFiles(root)
 	markRun(root)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"hbjournal/config"
 	"hbjournal/sink/journal"
@@ -47,6 +48,13 @@ type selection struct {
 func addSelection(cmd *cobra.Command, env Env) *selection {
 	s := &selection{environ: env}
 	flags := cmd.Flags()
+	inGroup(flags, choosing, func() { s.addFlags(flags) })
+	s.settings = addSettings(cmd, "journal_dir", "journal_file", "journal_local_time")
+	s.completeValues(cmd)
+	return s
+}
+
+func (s *selection) addFlags(flags *pflag.FlagSet) {
 	flags.Var(&oneText{&s.since}, "since", "entries received at this `time` or later: "+timeForms)
 	flags.Var(&oneText{&s.until}, "until", "entries received before this `time`")
 	flags.Var(&oneText{&s.around}, "around", "entries received about this `time`")
@@ -58,9 +66,6 @@ func addSelection(cmd *cobra.Command, env Env) *selection {
 	flags.Var(&someTexts{&s.sources, true}, "source", "entries from this `address` or network, such as 10.0.0.0/8")
 	flags.Var(&someTexts{&s.matches, false}, "match",
 		"entries whose message has a `field=glob`: cpu_percent=9?, disk.0.path=/var*; each field given must match")
-	s.settings = addSettings(cmd, "journal_dir", "journal_file", "journal_local_time")
-	s.completeValues(cmd)
-	return s
 }
 
 // prepare works out what the flags and arguments mean. It reports every fault of them at once.

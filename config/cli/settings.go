@@ -28,6 +28,12 @@ func addSettings(cmd *cobra.Command, names ...string) *settings {
 	s := &settings{names: names, given: map[string]string{}}
 	flags := cmd.Flags()
 	flags.SortFlags = false
+	inGroup(flags, settled, func() { s.addFlags(cmd, names) })
+	return s
+}
+
+func (s *settings) addFlags(cmd *cobra.Command, names []string) {
+	flags := cmd.Flags()
 	flags.StringVar(&s.file, "config", "", "YAML file with settings; else CONFIG_FILE, ./.hb.yaml, ~/.hb.yaml, /etc/hb.yaml, /etc/hbjournal/hb.yaml")
 	flags.BoolVar(&s.strict, "strict", false, "a key of the file or a variable that is unknown is an error")
 	for _, k := range config.Keys() {
@@ -40,7 +46,6 @@ func addSettings(cmd *cobra.Command, names ...string) *settings {
 		}
 		completeSetting(cmd, k)
 	}
-	return s
 }
 
 // load merges and validates the settings. Faults in them are a usage error.

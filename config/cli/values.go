@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/csv"
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -15,7 +16,7 @@ var errEmptyValue = errors.New("it is empty; leave the flag out, or give a value
 // oneText is the value of a flag that takes a text, which cannot be empty.
 type oneText struct{ text *string }
 
-var _, _ pflag.Value = (*oneText)(nil), (*someTexts)(nil)
+var _, _, _ pflag.Value = (*oneText)(nil), (*someTexts)(nil), (*limit)(nil)
 
 // Set implements pflag.Value.
 func (v *oneText) Set(text string) error {
@@ -71,3 +72,30 @@ func (v *someTexts) String() string {
 
 // Type implements pflag.Value.
 func (*someTexts) Type() string { return "strings" }
+
+// everything is the limit that is none.
+const everything = -1
+
+// limit is the value of a flag that takes how many of something are wanted.
+type limit struct{ n *int }
+
+// Set implements pflag.Value.
+func (v *limit) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return errors.New("give a number, 0 or more")
+	}
+	*v.n = n
+	return nil
+}
+
+// String implements pflag.Value.
+func (v *limit) String() string {
+	if v.n == nil || *v.n == everything {
+		return ""
+	}
+	return strconv.Itoa(*v.n)
+}
+
+// Type implements pflag.Value.
+func (*limit) Type() string { return "int" }
