@@ -71,29 +71,25 @@ func withHome(path string, environ map[string]string) (string, error) {
 // stamped matches the name of a backup, which the journal of the rest of the name would take for its own and remove.
 var stamped = regexp.MustCompile(`\.[0-9]{8}-[0-9]{6}(\.gz|\.zst|\.age)*$`)
 
-// Lengths of file names.
+// Lengths of file names, in bytes.
 const (
 	longestName  = 255
-	stampLength  = len(".20060102-150405")
-	longestEnds  = len(".zst.age")
-	longestFresh = longestName - stampLength - longestEnds // the longest name all of whose backups can be made
+	longestLive  = longestName - len("..d")                                // of a live file that can have its state directory
+	longestFresh = longestName - len(".20060102-150405") - len(".zst.age") // of one all of whose backups can be made
 )
 
-// checkFileName checks journal_file. Backups have longer names than it has, and one that cannot be made is a rotation
-// that never happens.
+// checkFileName checks journal_file. Backups have longer names than it has, and without one there is no rotation.
 func (c checker) checkFileName() {
 	cfg := c.l.Config
+	length := len(cfg.JournalFile)
 	c.that("journal_file", isPlainName(cfg.JournalFile),
 		"give a file name without a directory that does not start with a dot")
 	c.that("journal_file", !stamped.MatchString(cfg.JournalFile),
 		"is the name of a backup, which another journal would remove as its own; give one without a time at its end")
-	backup := len(cfg.JournalFile) + stampLength + len(map[string]string{"gzip": ".gz", "zstd": ".zst"}[cfg.JournalCompress])
-	c.that("journal_file", backup <= longestName,
-		fmt.Sprintf("is %d bytes long, and its backups' names, of %d, could not be made; give %d bytes or less",
-			len(cfg.JournalFile), backup, longestFresh))
-	c.warn("journal_file", len(cfg.JournalFile) <= longestFresh || backup > longestName,
-		fmt.Sprintf("is %d bytes long, which leaves no room for the ending of a backup that is compressed or encrypted; give %d or less",
-			len(cfg.JournalFile), longestFresh))
+	c.that("journal_file", length <= longestLive, fmt.Sprintf("is %d bytes long, too long for a file; give %d bytes or less", length, longestFresh))
+	c.warn("journal_file", length <= longestFresh || length > longestLive, fmt.Sprintf(
+		"is %d bytes long, so that the longer names of its backups cannot all be made: it may never rotate; give %d bytes or less", length, longestFresh,
+	))
 	c.warn("journal_dir", filepath.Base(cfg.JournalDir) != cfg.JournalFile,
 		"ends in the name of journal_file: the journal will be "+filepath.Join(cfg.JournalDir, cfg.JournalFile))
 }

@@ -136,9 +136,9 @@ func distinct(addrs []string, all []Bindable) error {
 			case a.IP == b.IP:
 				return fmt.Errorf("listen on %s and %s: %w", addrs[j], addrs[i], ErrSameAddress)
 			case a.takes(b):
-				return fmt.Errorf("listen on %s and %s: %w, since the first is among others the second", addrs[j], addrs[i], ErrSameAddress)
+				return fmt.Errorf("listen on %s and %s: %w, since the first includes the second", addrs[j], addrs[i], ErrSameAddress)
 			case b.takes(a):
-				return fmt.Errorf("listen on %s and %s: %w, since the second is among others the first", addrs[j], addrs[i], ErrSameAddress)
+				return fmt.Errorf("listen on %s and %s: %w, since the second includes the first", addrs[j], addrs[i], ErrSameAddress)
 			}
 		}
 	}

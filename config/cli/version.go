@@ -6,12 +6,16 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
 
-// version is set by the linker in a release: -ldflags "-X hbjournal/config/cli.version=1.2.3".
-var version string
+// What the linker sets: -ldflags "-X hbjournal/config/cli.version=1.2.3 -X hbjournal/config/cli.commit=$(git rev-parse HEAD)".
+var (
+	version string // of a release
+	commit  string // of the source, where the Go command does not find it: in a worktree, or with -buildvcs=false
+)
 
 func newVersion(env Env) *cobra.Command {
 	return &cobra.Command{
@@ -27,7 +31,11 @@ func newVersion(env Env) *cobra.Command {
 
 // versionLine is what 'hbjournal version' and 'hbjournal --version' print.
 func versionLine() string {
-	return fmt.Sprintf("hbjournal %s (%s, %s/%s)\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	text := versionText()
+	if c := shortCommit(buildSettings()); c != "" && !strings.Contains(text, c) {
+		text += " of commit " + c
+	}
+	return fmt.Sprintf("hbjournal %s (%s, %s/%s)\n", text, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // versionText returns what the linker set, or else what the Go command knew of the source: a module version or a commit.
@@ -39,16 +47,29 @@ func versionText() string {
 	if v := info.Main.Version; v != "" && v != "(devel)" {
 		return v
 	}
-	set := map[string]string{}
-	for _, s := range info.Settings {
-		set[s.Key] = s.Value
-	}
-	text := "devel"
-	if commit := set["vcs.revision"]; commit != "" {
-		text += "-" + commit[:min(len(commit), 12)]
+	text, set := "devel", buildSettings()
+	if c := shortCommit(set); c != "" {
+		text += "-" + c
 	}
 	if set["vcs.modified"] == "true" {
 		text += "-dirty"
 	}
 	return text
+}
+
+// shortCommit is the first twelve digits of the source's commit, or "" if nobody knew it.
+func shortCommit(set map[string]string) string {
+	c := cmp.Or(commit, set["vcs.revision"])
+	return c[:min(len(c), 12)]
+}
+
+// buildSettings is what the Go command has noted of the build, by name.
+func buildSettings() map[string]string {
+	set := map[string]string{}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			set[s.Key] = s.Value
+		}
+	}
+	return set
 }
