@@ -21,6 +21,7 @@ import (
 const sendExample = `  hbjournal send '{"ID":"HTB","name":"webserver1","interval":30,"ver":1}'
   hbjournal send --zlib --count 10 --rate 2 '{"ID":"HTB","name":"webserver1"}'
   hbjournal send --to 192.0.2.7:50003 < messages.jsonl
+  tail -F messages.jsonl | hbjournal send --keep-going
   hbjournal send --mix --rate 200000 --duration 5s --sources 1000`
 
 // sendFlags are the flags of `send`. A count, rate or duration of 0 is no limit.
@@ -33,6 +34,8 @@ type sendFlags struct {
 	mix      bool
 	sources  int
 	segment  bool
+
+	keepGoing bool
 }
 
 func newSend(env Env) *cobra.Command {
@@ -57,6 +60,7 @@ func newSend(env Env) *cobra.Command {
 	flags.IntVar(&f.sources, "sources", 0, "send from this many addresses of 127.0.0.0/8 in turn (Linux)")
 	completeFixed(cmd, "to", "127.0.0.1:50003")
 	flags.BoolVar(&f.segment, "segment", false, "hand runs of equal-sized messages to the kernel as one, by UDP_SEGMENT (Linux)")
+	flags.BoolVar(&f.keepGoing, "keep-going", false, "go on while nothing listens there, as when the receiver restarts; it fails if that is so at the end")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := f.check(args); err != nil {
 			return err
@@ -86,7 +90,7 @@ func (f sendFlags) check(args []string) error {
 }
 
 func send(ctx context.Context, f sendFlags, args []string, env Env) error {
-	s, err := sender.Dial(sender.Options{To: f.to, Sources: f.sources, Segment: f.segment})
+	s, err := sender.Dial(sender.Options{To: f.to, Sources: f.sources, Segment: f.segment, KeepGoing: f.keepGoing})
 	if err != nil {
 		return explainDial(err)
 	}
@@ -103,8 +107,12 @@ func send(ctx context.Context, f sendFlags, args []string, env Env) error {
 	if closeErr := s.Close(); err == nil {
 		err = closeErr
 	}
-	if s.Stats().Sent > 1 {
-		printSent(env.Stderr, s, took)
+	inSpiteOf := ""
+	if f.keepGoing {
+		inSpiteOf = troubles(s.Stats())
+	}
+	if s.Stats().Sent > 1 || inSpiteOf != "" {
+		printSent(env.Stderr, s, took, inSpiteOf)
 	}
 	return explainSend(err)
 }
@@ -205,7 +213,7 @@ func compressed(next nextMessage) nextMessage {
 	}
 }
 
-// sendAll sends at the pace until messages, count, time or ctx end. It stops at the first datagram that fails.
+// sendAll sends at the pace until messages, count, time or ctx end. It stops at the first error of the sender.
 func sendAll(ctx context.Context, s *sender.Sender, pacer *sender.Pacer, m messages) error {
 	for {
 		n, err := pacer.Next(ctx)
@@ -236,10 +244,22 @@ func sendAll(ctx context.Context, s *sender.Sender, pacer *sender.Pacer, m messa
 	}
 }
 
-func printSent(w io.Writer, s *sender.Sender, took time.Duration) {
+func printSent(w io.Writer, s *sender.Sender, took time.Duration, inSpiteOf string) {
 	stats := s.Stats()
-	fmt.Fprintf(w, "hbjournal: sent %d messages, %d bytes to %s in %.3fs, %.0f/s\n",
-		stats.Sent, stats.Bytes, s.To(), took.Seconds(), float64(stats.Sent)/max(took.Seconds(), 1e-9))
+	fmt.Fprintf(w, "hbjournal: sent %d messages, %d bytes to %s in %.3fs, %.0f/s%s\n",
+		stats.Sent, stats.Bytes, s.To(), took.Seconds(), float64(stats.Sent)/max(took.Seconds(), 1e-9), inSpiteOf)
+}
+
+// troubles says what sending went on in spite of, as the end of a sentence.
+func troubles(stats sender.Stats) string {
+	text := ""
+	if stats.Refused > 0 {
+		text += fmt.Sprintf("; nothing listened there %s, and what was sent then is lost", plural(stats.Refused, "time"))
+	}
+	if stats.Errors > 0 {
+		text += fmt.Sprintf("; %s found no way there", plural(stats.Errors, "message"))
+	}
+	return text
 }
 
 // explainDial tells a wrong call from a name that could not be looked up.

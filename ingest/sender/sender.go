@@ -25,6 +25,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -59,6 +60,11 @@ type Options struct {
 	// Segment joins consecutive datagrams of one size into one UDP_SEGMENT buffer, which the kernel takes apart again.
 	// It needs Linux. With Sources, the datagrams of one buffer share a source.
 	Segment bool
+
+	// KeepGoing has Add, Flush and Send not return what may pass: that nothing listens there for the moment, or that there
+	// is no way there. It is counted in Stats, and the name in To is looked up anew, since a receiver may come back at
+	// another address. Close returns it all the same if it is so at the end.
+	KeepGoing bool
 }
 
 // Stats count what became of the datagrams.
@@ -71,40 +77,63 @@ type Stats struct {
 
 // Sender sends datagrams to one address. It is for one goroutine at a time.
 type Sender struct {
+	opts  Options
 	conn  *net.UDPConn
 	to    netip.AddrPort
 	wire  wire
 	buf   []byte // the datagrams of the batch, one after the other
 	sizes []int  // and the length of each
 	stats Stats
+
+	lookedUp time.Time // when opts.To was, for the last time
 }
 
 // Dial resolves o.To and opens the socket. Nothing is sent.
 func Dial(o Options) (*Sender, error) {
-	addr, err := net.ResolveUDPAddr("udp", o.To)
+	s := &Sender{opts: o}
+	addr, err := s.lookUp()
 	if err != nil {
-		return nil, fmt.Errorf("resolve %s: %w", o.To, err)
+		return nil, err
 	}
-	conn, err := net.DialUDP("udp", nil, addr)
-	if err != nil {
+	if err := s.dial(addr); err != nil {
 		return nil, fmt.Errorf("dial %s: %w", o.To, err)
-	}
-	peer := conn.RemoteAddr().(*net.UDPAddr).AddrPort()
-	s := &Sender{conn: conn, to: netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())}
-	if err := s.checkSources(o.Sources); err != nil {
-		return nil, errors.Join(fmt.Errorf("dial %s: %w", o.To, err), conn.Close())
-	}
-	if err := s.wire.open(conn, o); err != nil {
-		return nil, errors.Join(fmt.Errorf("dial %s: %w", o.To, err), conn.Close())
 	}
 	return s, nil
 }
 
-func (s *Sender) checkSources(n int) error {
+func (s *Sender) lookUp() (*net.UDPAddr, error) {
+	s.lookedUp = time.Now()
+	addr, err := net.ResolveUDPAddr("udp", s.opts.To)
+	if err != nil {
+		return nil, fmt.Errorf("resolve %s: %w", s.opts.To, err)
+	}
+	return addr, nil
+}
+
+// dial opens a socket to addr instead of the one that there is, if there is one.
+func (s *Sender) dial(addr *net.UDPAddr) error {
+	conn, err := net.DialUDP("udp", nil, addr)
+	if err != nil {
+		return err
+	}
+	peer := conn.RemoteAddr().(*net.UDPAddr).AddrPort()
+	to := netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
+	var w wire
+	if err := errors.Join(checkSources(s.opts.Sources, to), w.open(conn, s.opts)); err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	if s.conn != nil {
+		_ = s.conn.Close() // What it could still say is about an address that is no longer the receiver's.
+	}
+	s.conn, s.to, s.wire = conn, to, w
+	return nil
+}
+
+func checkSources(n int, to netip.AddrPort) error {
 	switch {
 	case n < 0 || n > maxSources:
 		return fmt.Errorf("%d sources: must be 0 to %d", n, maxSources)
-	case n > 0 && !(s.to.Addr().Is4() && s.to.Addr().IsLoopback()):
+	case n > 0 && !(to.Addr().Is4() && to.Addr().IsLoopback()):
 		return fmt.Errorf("%d sources: only possible to an address of 127.0.0.0/8", n)
 	}
 	return nil
@@ -135,14 +164,44 @@ func (s *Sender) Add(datagram []byte) error {
 	return nil
 }
 
-// Flush sends the batch. Every datagram of it is tried; the first error is returned.
+// Flush sends the batch. Every datagram of it is tried; the first error is returned, but for those that Options.KeepGoing
+// is about.
 func (s *Sender) Flush() error {
 	if len(s.sizes) == 0 {
 		return nil
 	}
 	err := s.wire.send(s.buf, s.sizes, &s.stats)
 	s.buf, s.sizes = s.buf[:0], s.sizes[:0]
+	if s.opts.KeepGoing && mayPass(err) {
+		s.follow()
+		return nil
+	}
 	return s.wrap(err)
+}
+
+// follow looks up anew where the receiver is, not more often than once a second, and goes on sending there.
+func (s *Sender) follow() {
+	if time.Since(s.lookedUp) < time.Second {
+		return
+	}
+	addr, err := s.lookUp()
+	if err != nil || addr.AddrPort().Addr().Unmap() == s.to.Addr() {
+		return
+	}
+	_ = s.dial(addr) // If it fails, the old address may be the receiver's again.
+}
+
+// mayPass reports whether err is about the receiver or the way there, and not about what is sent.
+func mayPass(err error) bool {
+	if isRefused(err) {
+		return true
+	}
+	for _, passing := range []error{syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN, syscall.EHOSTDOWN, syscall.ENOBUFS} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	return false
 }
 
 // Close sends the batch, waits up to 20 ms for the host to say that nothing listens there, and closes the socket.

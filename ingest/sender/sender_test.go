@@ -182,6 +182,73 @@ func TestRefusalLosesNoLaterDatagram(t *testing.T) {
 	}
 }
 
+func TestASenderThatKeepsGoingOutlivesItsReceiver(t *testing.T) {
+	r := listen(t)
+	to := r.LocalAddr().(*net.UDPAddr)
+	r.Close()
+	s := dial(t, Options{To: to.String(), KeepGoing: true})
+	for range 3 {
+		if err := s.Send([]byte("early")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	conn, err := net.ListenUDP("udp", to)
+	if err != nil {
+		t.Skipf("the port has been taken: %v", err)
+	}
+	defer conn.Close()
+	if err := s.Send([]byte("late")); err != nil {
+		t.Error(err)
+	}
+	if got, _ := (receiver{conn, t}).next(); got != "late" {
+		t.Errorf("got %q, want %q", got, "late")
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	want := Stats{Sent: 4, Bytes: 19, Refused: 3}
+	if got := s.Stats(); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestASenderThatKeepsGoingFailsIfNothingListensAtTheEnd(t *testing.T) {
+	r := listen(t)
+	r.Close()
+	s := dial(t, Options{To: r.LocalAddr().String(), KeepGoing: true})
+	if err := s.Send([]byte("lost")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); !errors.Is(err, ErrRefused) {
+		t.Errorf("got %v, want ErrRefused", err)
+	}
+}
+
+// A container that restarts comes back at another address, of the same name.
+func TestASenderThatKeepsGoingFollowsTheNameToAnotherAddress(t *testing.T) {
+	gone, back := listen(t), listen(t)
+	gone.Close()
+	s := dial(t, Options{To: gone.LocalAddr().String(), KeepGoing: true})
+	port := back.LocalAddr().(*net.UDPAddr).Port
+	moved, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2), Port: port})
+	if err != nil {
+		t.Skipf("there is no 127.0.0.2: %v", err)
+	}
+	defer moved.Close()
+	s.opts.To, s.lookedUp = moved.LocalAddr().String(), time.Time{}
+	for range 2 {
+		if err := s.Send([]byte("lost")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Send([]byte("found")); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := (receiver{moved, t}).next(); got != "found" {
+		t.Errorf("got %q, want %q", got, "found")
+	}
+}
+
 func TestTooLongDatagramIsRefusedAndTheLongestIsNot(t *testing.T) {
 	r := listen(t)
 	s := dial(t, Options{To: r.LocalAddr().String()})
