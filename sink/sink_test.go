@@ -19,6 +19,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"hbjournal/sink/journal"
 	"hbjournal/sink/names"
 	"hbjournal/sink/rotate"
 )
@@ -299,7 +300,7 @@ func TestOpenAndCloseLeaveNoGoroutine(t *testing.T) {
 }
 
 func TestFieldNamesOfStatsStay(t *testing.T) {
-	s := Stats{LastWrite: noon, Degraded: map[string]string{"write": "x"}, RotationError: "x", CleanUpError: "x"}
+	s := Stats{LastWrite: journal.InstantOf(noon), Degraded: map[string]string{"write": "x"}, RotationError: "x", CleanUpError: "x"}
 	text, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)

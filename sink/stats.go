@@ -2,7 +2,8 @@ package sink
 
 import (
 	"maps"
-	"time"
+
+	"hbjournal/sink/journal"
 )
 
 // written counts what has reached the file.
@@ -46,7 +47,7 @@ type Stats struct {
 	CompressedTo    uint64            `json:"compressed_to"`   // their bytes after
 	ExternalChanges uint64            `json:"external_changes"`
 	WriteErrors     uint64            `json:"write_errors"`
-	LastWrite       time.Time         `json:"last_write,omitzero"`
+	LastWrite       journal.Instant   `json:"last_write,omitzero"`
 	Degraded        map[string]string `json:"degraded,omitempty"`       // why, by what fails: "write", "path" or "fsync"
 	RotationError   string            `json:"rotation_error,omitempty"` // why rotations are refused
 	CleanUpError    string            `json:"clean_up_error,omitempty"`
@@ -78,7 +79,7 @@ func (j *Journal) Stats() Stats {
 	s.Entries, s.Notes, s.Bytes = j.written.entries, j.written.notes, j.written.bytes
 	s.Queued, s.QueuedBytes = j.queue.entries, j.queue.bytes
 	s.Dropped = maps.Clone(j.losses.total)
-	s.LastWrite = j.lastWrite
+	s.LastWrite = journal.InstantOf(j.lastWrite)
 	return s
 }
 

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"hbjournal/sink/journal"
 	"hbjournal/sink/journal/read"
 )
 
@@ -105,7 +105,7 @@ func (p verifyPrinter) result(r read.VerifyResult) {
 	fmt.Fprintln(p.w)
 }
 
-func utc(millis int64) string { return time.UnixMilli(millis).UTC().Format("2006-01-02T15:04:05.000Z") }
+func utc(at journal.Instant) string { return at.Time().Format("2006-01-02T15:04:05.000Z") }
 
 // plural is a count with its noun.
 func plural(n int64, noun string) string {

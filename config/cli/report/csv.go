@@ -11,6 +11,9 @@ import (
 	"hbjournal/sink/journal/summary"
 )
 
+// csvTime is the form of times in CSV, which are UTC.
+const csvTime = "2006-01-02T15:04:05.000Z"
+
 // table writes the CSV form: a row for each figure, so that one file holds tables of every shape.
 type table struct {
 	w *csv.Writer
@@ -23,8 +26,8 @@ func writeCSV(w io.Writer, r *summary.Report) error {
 	t.w.Write([]string{"section", "name", "field", "figure", "value"})
 	t.total(r)
 	for i, n := range r.Timeline.Counts {
-		at := r.Timeline.Start.Add(time.Duration(i) * r.Timeline.Step)
-		t.row("time", at.Format(time.RFC3339), "", "messages", strconv.FormatUint(uint64(n), 10))
+		at := r.Start().Add(time.Duration(i) * r.Timeline.Step)
+		t.row("time", at.Format(csvTime), "", "messages", strconv.FormatUint(uint64(n), 10))
 	}
 	for _, k := range r.IDs {
 		t.traffic("id", k.Row)
@@ -66,18 +69,18 @@ func (t *table) count(section, name, figure string, n int64) {
 
 func (t *table) moment(section, name, figure string, at time.Time) {
 	if !at.IsZero() {
-		t.row(section, name, "", figure, at.Format(time.RFC3339Nano))
+		t.row(section, name, "", figure, at.Format(csvTime))
 	}
 }
 
 func (t *table) number(section, name, field, figure string, v float64) {
-	t.row(section, name, field, figure, strconv.FormatFloat(v, 'g', -1, 64))
+	t.row(section, name, field, figure, strconv.FormatFloat(v, 'f', -1, 64))
 }
 
 func (t *table) total(r *summary.Report) {
 	const section = "total"
-	t.moment(section, "", "from", r.From)
-	t.moment(section, "", "to", r.To)
+	t.moment(section, "", "from", r.From.Time())
+	t.moment(section, "", "to", r.To.Time())
 	t.count(section, "", "messages", r.Total.Messages)
 	t.count(section, "", "bytes", r.Total.Bytes)
 	t.number(section, "", "", "messages_per_second", r.PerSecond)
@@ -102,8 +105,8 @@ func (t *table) host(h summary.Host) {
 	const section = "host"
 	name := label(h.Row, "")
 	t.traffic(section, h.Row)
-	t.moment(section, name, "first_seen", h.First)
-	t.moment(section, name, "last_seen", h.Last)
+	t.moment(section, name, "first_seen", h.First.Time())
+	t.moment(section, name, "last_seen", h.Last.Time())
 	t.count(section, name, "beats", h.Beats)
 	t.count(section, name, "missed", h.Missed)
 	t.number(section, name, "", "interval_seconds", h.Interval)

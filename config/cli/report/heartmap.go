@@ -61,9 +61,10 @@ func strip(r *summary.Report, h *summary.Host, zone *time.Location) template.HTM
 		}
 		from = to
 	}
-	length := float64(timelineEnd(r).Sub(r.Timeline.Start))
-	for _, at := range h.BootedAt {
-		s.Marks = append(s.Marks, chart.Mark{At: float64(at.Sub(r.Timeline.Start)) / length, Text: "boot " + moment(at, zone)})
+	length := float64(r.End().Sub(r.Start()))
+	for _, booted := range h.BootedAt {
+		at := booted.Time()
+		s.Marks = append(s.Marks, chart.Mark{At: float64(at.Sub(r.Start())) / length, Text: "boot " + moment(at, zone)})
 	}
 	return s.SVG()
 }

@@ -118,7 +118,7 @@ func newPage(r *summary.Report, opt Options) *page {
 	style := pageStyle + chart.Style
 	hash := sha256.Sum256([]byte(style))
 	p := &page{
-		Title: opt.title(), Style: template.CSS(style), Period: period(r, zone), Zone: r.From.In(zone).Format("MST"),
+		Title: opt.title(), Style: template.CSS(style), Period: period(r, zone), Zone: r.From.Time().In(zone).Format("MST"),
 		Policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) +
 			"'; base-uri 'none'; form-action 'none'",
 		Notes: opt.Notes, Tiles: tiles(r), HasMessages: r.Total.Messages > 0,
@@ -168,7 +168,7 @@ func (p *page) addTime(r *summary.Report, zone *time.Location) {
 	p.Series, p.Wide, p.Narrow = rates.Series, rates.SVG(chart.Wide()), rates.SVG(chart.Narrow())
 	p.Peak = figure(slices.Max(r.Rate(r.Timeline.Counts)))
 	p.Step = span(r.Timeline.Step)
-	p.MapTicks = chart.Ticks(r.Timeline.Start, timelineEnd(r), 7, zone)
+	p.MapTicks = chart.Ticks(r.Start(), r.End(), 7, zone)
 	p.Map = heartMap(r, zone)
 	p.MapLeft = len(r.Hosts) - len(p.Map)
 }
@@ -179,7 +179,7 @@ func (p *page) addHosts(r *summary.Report, zone *time.Location) {
 	for _, h := range hosts[:min(pageHostRows, len(hosts))] {
 		row := hostRow{
 			Name: label(h.Row, ""), Messages: count(h.Messages), Beats: count(h.Beats), Missed: count(h.Missed),
-			First: moment(h.First, zone), Last: moment(h.Last, zone), Boots: count(h.Boots),
+			First: moment(h.First.Time(), zone), Last: moment(h.Last.Time(), zone), Boots: count(h.Boots),
 			Kept: "–", Every: "–", Silence: "–", Alert: h.Missed > 0,
 		}
 		if h.Interval > 0 {
@@ -247,7 +247,7 @@ func (p *page) addGaps(r *summary.Report, zone *time.Location) {
 	p.GapsLeft = r.Gaps.Notes - int64(len(list))
 	for _, g := range list {
 		p.Gaps = append(p.Gaps, gapRow{
-			moment(g.At, zone), count(g.Lost), printable(g.Reason), moment(g.First, zone), moment(g.Last, zone),
+			moment(g.At.Time(), zone), count(g.Lost), printable(g.Reason), moment(g.First.Time(), zone), moment(g.Last.Time(), zone),
 		})
 	}
 }

@@ -14,7 +14,7 @@ const maxSeries = 5
 // rateChart is the chart of messages a second: an area for each of the IDs with the most messages, and one for all others.
 func rateChart(r *summary.Report, zone *time.Location) chart.Area {
 	a := chart.Area{
-		ID: "rate", Label: "messages a second over time, by ID", Start: r.Timeline.Start, Step: r.Timeline.Step, Zone: zone,
+		ID: "rate", Label: "messages a second over time, by ID", Start: r.Start(), Step: r.Timeline.Step, Zone: zone,
 		Series: rateSeries(r),
 	}
 	for i := range r.Timeline.Counts {
@@ -47,7 +47,7 @@ func rateSeries(r *summary.Report) []chart.Series {
 
 // rateTip is what step i of the chart says, and whether a gap was noted in it.
 func rateTip(r *summary.Report, a chart.Area, i int) chart.Tip {
-	from := r.Timeline.Start.Add(time.Duration(i) * r.Timeline.Step)
+	from := a.Start.Add(time.Duration(i) * a.Step)
 	tip := chart.Tip{Text: moment(from, a.Zone)}
 	for _, s := range a.Series {
 		if s.Values[i] > 0 {
@@ -64,13 +64,9 @@ func rateTip(r *summary.Report, a chart.Area, i int) chart.Tip {
 func lostIn(r *summary.Report, from time.Time) int64 {
 	lost := int64(0)
 	for _, g := range r.Gaps.List {
-		if !g.At.Before(from) && g.At.Before(from.Add(r.Timeline.Step)) {
+		if at := g.At.Time(); !at.Before(from) && at.Before(from.Add(r.Timeline.Step)) {
 			lost += g.Lost
 		}
 	}
 	return lost
-}
-
-func timelineEnd(r *summary.Report) time.Time {
-	return r.Timeline.Start.Add(time.Duration(len(r.Timeline.Counts)) * r.Timeline.Step)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"hbjournal/sink/journal"
 	"hbjournal/sink/journal/summary"
 )
 
@@ -62,13 +63,13 @@ func TestTextFitsEightyColumns(t *testing.T) {
 func huge() summary.Report {
 	const most = 1 << 52
 	row := summary.Row{Name: strings.Repeat("W", 200), Tally: summary.Tally{Messages: most, Bytes: most}}
-	at := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	at := journal.InstantOf(time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC))
 	return summary.Report{
-		From: midnight, To: at, Total: row.Tally, PerSecond: 1e12, Boots: most, Missed: most, Unnamed: row.Tally,
-		Timeline: summary.Timeline{Start: midnight, Step: 24 * time.Hour, Counts: []uint32{1 << 31, 1 << 30}},
+		From: journal.InstantOf(midnight), To: at, Total: row.Tally, PerSecond: 1e12, Boots: most, Missed: most, Unnamed: row.Tally,
+		Timeline: summary.Timeline{Start: journal.InstantOf(midnight), Step: 24 * time.Hour, Counts: []uint32{1 << 31, 1 << 30}},
 		IDs:      []summary.Kind{{Row: row, Counts: []uint32{1 << 31, 1 << 30}}},
 		Hosts: []summary.Host{{
-			Row: row, First: midnight, Last: at, Beats: most, Missed: most, Interval: 1e9, Kept: 0.5, Boots: most,
+			Row: row, First: journal.InstantOf(midnight), Last: at, Beats: most, Missed: most, Interval: 1e9, Kept: 0.5, Boots: most,
 			Counts: []uint32{1 << 31, 1 << 30},
 		}},
 		Plugins: []summary.Plugin{{Row: row, Fields: []summary.Field{
@@ -147,7 +148,7 @@ func TestCSVHasEveryFigureInARow(t *testing.T) {
 	f("id/HTB//messages", fmt.Sprint(r.IDs[0].Messages))
 	f("plugin/cpu_monitor/cores/median", "8")
 	f("source/10.0.1.10//messages", fmt.Sprint(r.Hosts[22].Messages))
-	f("time/2026-03-28T12:00:00Z//messages", fmt.Sprint(r.Timeline.Counts[144]))
+	f("time/2026-03-28T12:00:00.000Z//messages", fmt.Sprint(r.Timeline.Counts[144]))
 }
 
 func TestCSVHoldsNoFormula(t *testing.T) {

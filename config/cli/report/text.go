@@ -118,8 +118,8 @@ func (t *text) rate() {
 	peak := slices.Max(rates)
 	t.heading("Rate", fmt.Sprintf("up to %s messages a second", figure(peak)))
 	t.WriteString(sparkline(rates, peak) + "\n")
-	if end := r.Timeline.Start.Add(seconds(r.Timeline.StepSeconds * float64(len(r.Timeline.Counts)))); len(rates) > 20 {
-		t.WriteString(axis(chart.Ticks(r.Timeline.Start, end, 5, t.opt.zone()), len(rates)) + "\n")
+	if len(rates) > 20 {
+		t.WriteString(axis(chart.Ticks(r.Start(), r.End(), 5, t.opt.zone()), len(rates)) + "\n")
 	}
 }
 
@@ -282,7 +282,7 @@ func (t *text) gaps() {
 	}
 	t.heading("Gaps", "what the journal says was lost")
 	for _, gap := range g.List[:min(topRows, len(g.List))] {
-		fmt.Fprintf(t, "%s  %s lost  %s\n", moment(gap.At, t.opt.zone()), fit(gap.Lost, 12), shorten(printable(gap.Reason), 40))
+		fmt.Fprintf(t, "%s  %s lost  %s\n", moment(gap.At.Time(), t.opt.zone()), fit(gap.Lost, 12), shorten(printable(gap.Reason), 40))
 	}
 	t.more(int(g.Notes)-topRows, "")
 }

@@ -184,10 +184,10 @@ func moment(t time.Time, zone *time.Location) string {
 
 // period returns the range of the report and how long it is.
 func period(r *summary.Report, zone *time.Location) string {
-	if r.From.IsZero() {
+	if r.From == 0 {
 		return "no entries"
 	}
-	from, to := r.From.In(zone), r.To.In(zone)
+	from, to := r.From.Time().In(zone), r.To.Time().In(zone)
 	name := to.Format("MST")
 	return fmt.Sprintf("%s – %s %s, %s", from.Format(dateTime), to.Format(dateTime), name, span(to.Sub(from).Truncate(time.Second)))
 }

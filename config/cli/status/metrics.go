@@ -85,10 +85,10 @@ func plain() []metric {
 }
 
 func lastWrite(s Snapshot) float64 {
-	if s.LastWrite.IsZero() {
+	if s.LastWrite == 0 {
 		return 0
 	}
-	return float64(s.LastWrite.UnixMilli()) / 1000
+	return float64(s.LastWrite) / 1000
 }
 
 // family is a figure with one label, whose values are these words and no others.

@@ -27,7 +27,7 @@ func busy() Snapshot {
 	out := sink.Stats{
 		CurrentSize: 11, RotationThreshold: 12, DiskFree: 12345, Entries: 70, Notes: 2, Bytes: 8000, Queued: 6, QueuedBytes: 600,
 		Dropped: map[string]uint64{"queue": 13, "shutdown": 4, "kernel": 5}, Backups: 3, Rotations: map[string]uint64{"size": 9},
-		Removed: 6, ExternalChanges: 1, WriteErrors: 2, LastWrite: time.UnixMilli(1711234567123),
+		Removed: 6, ExternalChanges: 1, WriteErrors: 2, LastWrite: 1711234567123,
 	}
 	return Snapshot{Stats: out, Enabled: true, Ledger: Account(in, out), ReceiveBuffer: 4096}
 }

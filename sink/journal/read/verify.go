@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"time"
 
@@ -24,12 +25,12 @@ var (
 
 // Gap is an entry in which the journal says that messages were lost.
 type Gap struct {
-	Path   string `json:"path"`
-	Line   int64  `json:"line"`
-	Reason string `json:"reason"`
-	Lost   int64  `json:"lost"`
-	First  int64  `json:"first"` // Unix milliseconds
-	Last   int64  `json:"last"`
+	Path   string          `json:"path"`
+	Line   int64           `json:"line"`
+	Reason string          `json:"reason"`
+	Lost   int64           `json:"lost"`
+	First  journal.Instant `json:"first,omitzero"`
+	Last   journal.Instant `json:"last,omitzero"`
 }
 
 // VerifyOptions tell Verify what to look at and whom to tell.
@@ -42,14 +43,14 @@ type VerifyOptions struct {
 
 // VerifyResult is what a journal was found to hold.
 type VerifyResult struct {
-	Files   int   `json:"files"`
-	Entries int64 `json:"entries"`
-	Bytes   int64 `json:"bytes"` // after decompression
-	Faults  int64 `json:"faults"`
-	Gaps    int64 `json:"gaps"`
-	Lost    int64 `json:"lost"`  // that the gaps speak of
-	First   int64 `json:"first"` // Unix milliseconds; 0 without entries
-	Last    int64 `json:"last"`
+	Files   int             `json:"files"`
+	Entries int64           `json:"entries"`
+	Bytes   int64           `json:"bytes"` // after decompression
+	Faults  int64           `json:"faults"`
+	Gaps    int64           `json:"gaps"`
+	Lost    int64           `json:"lost"`           // that the gaps speak of
+	First   journal.Instant `json:"first,omitzero"` // none without entries
+	Last    journal.Instant `json:"last,omitzero"`
 }
 
 // Verify reads everything and checks that each line is a whole entry, that its two times agree, that times do not go
@@ -151,9 +152,12 @@ func (c *checked) addGap(e *journal.Entry) {
 	}
 	c.gaps = append(c.gaps, Gap{
 		Path: e.Path, Line: e.Number, Reason: fields[2].String(), Lost: fields[3].Int(),
-		First: int64(fields[4].Float() * 1000), Last: int64(fields[5].Float() * 1000),
+		First: instantOf(fields[4].Float()), Last: instantOf(fields[5].Float()),
 	})
 }
+
+// instantOf rounds, since a fraction of seconds is seldom exact in floating point.
+func instantOf(seconds float64) journal.Instant { return journal.Instant(math.Round(seconds * 1000)) }
 
 // verifier puts the blocks together.
 type verifier struct {
@@ -175,10 +179,10 @@ func (v *verifier) take(c *checked) error {
 	}
 	if c.last.ok {
 		v.last = c.last
-		v.result.Last = max(v.result.Last, c.last.millis)
+		v.result.Last = max(v.result.Last, journal.Instant(c.last.millis))
 	}
 	if v.result.Entries == 0 && c.first.ok {
-		v.result.First = c.first.millis
+		v.result.First = journal.Instant(c.first.millis)
 	}
 	v.result.Entries += c.entries
 	v.result.Bytes += int64(c.bytes)

@@ -102,7 +102,7 @@ func TestVerifyOfASoundJournalCountsWhatIsInIt(t *testing.T) {
 	got, faults := verifyAll(t, dir)
 	want := VerifyResult{
 		Files: 2, Entries: 20, Bytes: int64(len(entryLines(0, 20))),
-		First: start.UnixMilli(), Last: start.Add(19 * time.Second).UnixMilli(),
+		First: journal.InstantOf(start), Last: journal.InstantOf(start.Add(19 * time.Second)),
 	}
 	if got != want || len(faults) > 0 {
 		t.Errorf("got %+v and faults %v, want %+v", got, faults, want)

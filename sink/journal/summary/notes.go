@@ -2,7 +2,8 @@ package summary
 
 import (
 	"math"
-	"time"
+
+	"hbjournal/sink/journal"
 )
 
 // maxGapsKept bounds the gap notes kept one by one, the first ones. All are counted.
@@ -30,11 +31,11 @@ func (i Invalid) Total() int64 { return i.Value + i.Raw + i.Base64 }
 
 // Gap is one note of lost datagrams.
 type Gap struct {
-	At     time.Time `json:"at"`
-	Reason string    `json:"reason"`
-	Lost   int64     `json:"lost"`
-	First  time.Time `json:"first,omitzero"`
-	Last   time.Time `json:"last,omitzero"`
+	At     journal.Instant `json:"at"`
+	Reason string          `json:"reason"`
+	Lost   int64           `json:"lost"`
+	First  journal.Instant `json:"first,omitzero"`
+	Last   journal.Instant `json:"last,omitzero"`
 }
 
 // wrapped counts a message whose first key says that it was no JSON object, and reports whether it is one.

@@ -40,8 +40,8 @@ func (r *Report) Columns(h *Host, n int) []Column {
 		for _, m := range h.Counts[from:to] {
 			c.Count += int64(m)
 		}
-		for _, at := range h.BootedAt {
-			if !at.Before(c.From) && at.Before(c.To) {
+		for _, booted := range h.BootedAt {
+			if at := booted.Time(); !at.Before(c.From) && at.Before(c.To) {
 				c.Boots++
 			}
 		}
@@ -50,9 +50,15 @@ func (r *Report) Columns(h *Host, n int) []Column {
 	return columns
 }
 
+// Start returns when the first bucket of the timeline begins.
+func (r *Report) Start() time.Time { return r.bucketStart(0) }
+
+// End returns when the last bucket of the timeline ends.
+func (r *Report) End() time.Time { return r.bucketStart(len(r.Timeline.Counts)) }
+
 // bucketStart returns when bucket i of the timeline begins.
 func (r *Report) bucketStart(i int) time.Time {
-	return r.Timeline.Start.Add(time.Duration(i) * r.Timeline.Step)
+	return time.UnixMilli(int64(r.Timeline.Start)).UTC().Add(time.Duration(i) * r.Timeline.Step)
 }
 
 // absent is the share of a bucket before the host's first message.
@@ -83,10 +89,10 @@ const minUsual = 4
 
 // bucketEnd returns when bucket i ends, or the report if that is sooner.
 func (r *Report) bucketEnd(i int) time.Time {
-	if end := r.bucketStart(i + 1); end.Before(r.To) {
+	if end := r.bucketStart(i + 1); end.Before(r.To.Time()) {
 		return end
 	}
-	return r.To
+	return r.To.Time()
 }
 
 // dueAfter returns how long after a message the next is overdue: one and a half intervals, or three times the mean
@@ -141,8 +147,8 @@ func (r *Report) Rate(counts []uint32) []float64 {
 	rates := make([]float64, len(counts))
 	for i, n := range counts {
 		from := r.bucketStart(i)
-		if from.Before(r.From) {
-			from = r.From
+		if from.Before(r.From.Time()) {
+			from = r.From.Time()
 		}
 		covered := max(r.bucketEnd(i).Sub(from), r.Timeline.Step/2, time.Second)
 		rates[i] = float64(n) / covered.Seconds()

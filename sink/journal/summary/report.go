@@ -5,33 +5,35 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"hbjournal/sink/journal"
 )
 
 // Report is the figures of a Summary, sorted and ready to print. As JSON it is what `report -o json` prints.
 type Report struct {
-	From       time.Time  `json:"from,omitzero"` // first entry, counted or skipped; zero if there is none
-	To         time.Time  `json:"to,omitzero"`   // last entry, counted or skipped
-	Total      Tally      `json:"total"`
-	PerSecond  float64    `json:"messages_per_second"`
-	Timeline   Timeline   `json:"timeline"`
-	IDs        []Kind     `json:"ids"`     // most messages first
-	Hosts      []Host     `json:"hosts"`   // by name
-	Unnamed    Tally      `json:"unnamed"` // messages without a name
-	Plugins    []Plugin   `json:"plugins"` // most messages first
-	Sources    []Row      `json:"sources"` // most messages first
-	Boots      int64      `json:"boots"`
-	Missed     int64      `json:"missed_beats"`
-	Invalid    Invalid    `json:"invalid"`
-	Gaps       Gaps       `json:"gaps"`
-	Duplicates Duplicates `json:"duplicates"`
+	From       journal.Instant `json:"from,omitzero"` // first entry, counted or skipped; else what Cover was told
+	To         journal.Instant `json:"to,omitzero"`   // last entry, counted or skipped, or what Cover was told if that is later
+	Total      Tally           `json:"total"`
+	PerSecond  float64         `json:"messages_per_second"`
+	Timeline   Timeline        `json:"timeline"`
+	IDs        []Kind          `json:"ids"`     // most messages first
+	Hosts      []Host          `json:"hosts"`   // by name
+	Unnamed    Tally           `json:"unnamed"` // messages without a name
+	Plugins    []Plugin        `json:"plugins"` // most messages first
+	Sources    []Row           `json:"sources"` // most messages first
+	Boots      int64           `json:"boots"`
+	Missed     int64           `json:"missed_beats"`
+	Invalid    Invalid         `json:"invalid"`
+	Gaps       Gaps            `json:"gaps"`
+	Duplicates Duplicates      `json:"duplicates"`
 }
 
 // Timeline is how messages spread over time: Counts[i] is for the bucket that begins at Start + i·Step.
 type Timeline struct {
-	Start       time.Time     `json:"start,omitzero"`
-	Step        time.Duration `json:"-"`
-	StepSeconds float64       `json:"step_seconds"`
-	Counts      []uint32      `json:"counts"`
+	Start       journal.Instant `json:"start,omitzero"`
+	Step        time.Duration   `json:"-"`
+	StepSeconds float64         `json:"step_seconds"`
+	Counts      []uint32        `json:"counts"`
 }
 
 // Row is one name with its traffic. Other marks the row of all the names that there was no room for.
@@ -50,23 +52,23 @@ type Kind struct {
 // Host is one name that sent messages.
 type Host struct {
 	Row
-	First    time.Time   `json:"first_seen"`
-	Last     time.Time   `json:"last_seen"`
-	Beats    int64       `json:"beats"`
-	Missed   int64       `json:"missed"`
-	Interval float64     `json:"interval_seconds"` // as the last beat promised; 0 if none did
-	Kept     float64     `json:"kept"`             // share of the beats promised that came, 0 to 1; 1 if none was promised
-	Silence  Silence     `json:"longest_silence,omitzero"`
-	Silent   bool        `json:"silent_at_end"` // a beat was due when the report ends
-	Boots    int64       `json:"boots"`
-	BootedAt []time.Time `json:"booted_at,omitempty"` // the latest, 32 at most
-	Counts   []uint32    `json:"counts"`              // beats by the buckets of the Timeline; messages of a host without beats
+	First    journal.Instant   `json:"first_seen"`
+	Last     journal.Instant   `json:"last_seen"`
+	Beats    int64             `json:"beats"`
+	Missed   int64             `json:"missed"`
+	Interval float64           `json:"interval_seconds"` // as the last beat promised; 0 if none did
+	Kept     float64           `json:"kept"`             // share of the beats promised that came, 0 to 1; 1 if none was promised
+	Silence  Silence           `json:"longest_silence,omitzero"`
+	Silent   bool              `json:"silent_at_end"` // a beat was due when the report ends
+	Boots    int64             `json:"boots"`
+	BootedAt []journal.Instant `json:"booted_at,omitempty"` // the latest, 32 at most
+	Counts   []uint32          `json:"counts"`              // beats by the buckets of the Timeline; messages of a host without beats
 }
 
 // Silence is the longest time between two beats, or the last beat and the report's end, in which a beat was missed.
 type Silence struct {
-	From time.Time `json:"from"`
-	To   time.Time `json:"to"`
+	From journal.Instant `json:"from"`
+	To   journal.Instant `json:"to"`
 }
 
 // Plugin is the traffic of one plugin, and its numeric fields in the order in which they were first seen.

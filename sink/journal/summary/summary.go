@@ -1,8 +1,6 @@
 package summary
 
 import (
-	"time"
-
 	"hbjournal/sink/journal"
 )
 
@@ -198,9 +196,4 @@ func clampMillis(at int64) int64 {
 	return min(max(at, 0), latestMillis)
 }
 
-func instant(millis int64) time.Time {
-	if millis == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(clampMillis(millis)).UTC()
-}
+func instant(millis int64) journal.Instant { return journal.Instant(clampMillis(millis)) }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"hbjournal/sink/journal"
 )
 
 // noon is when the journals of these tests begin.
@@ -18,6 +20,11 @@ var noon = time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC)
 type told struct {
 	after   float64
 	message string
+}
+
+// at is an instant that many seconds after noon.
+func at(after float64) journal.Instant {
+	return journal.InstantOf(noon.Add(time.Duration(after * float64(time.Second))))
 }
 
 // summarize returns the report over messages that all come from 10.0.0.1.
@@ -144,8 +151,8 @@ func TestNotesAndInvalidDatagramsAreCounted(t *testing.T) {
 		t.Errorf("gaps: got %+v, want 2 notes, 130 lost", r.Gaps)
 	}
 	want := Gap{
-		At: noon.Add(3 * time.Second), Reason: "kernel", Lost: 123,
-		First: noon.Add(500 * time.Millisecond), Last: noon.Add(1250 * time.Millisecond),
+		At: at(3), Reason: "kernel", Lost: 123,
+		First: at(0.5), Last: at(1.25),
 	}
 	if r.Gaps.List[0] != want {
 		t.Errorf("first gap: got %+v, want %+v", r.Gaps.List[0], want)

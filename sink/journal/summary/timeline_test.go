@@ -49,7 +49,7 @@ func TestTimesBeyondTheCalendarAreMovedIntoIt(t *testing.T) {
 	first.Millis, last.Millis = -1<<62, 1<<62
 	s.Add(&first)
 	s.Add(&last)
-	if r := s.Report(); len(r.Timeline.Counts) > maxBuckets || r.To.Year() != 9999 {
+	if r := s.Report(); len(r.Timeline.Counts) > maxBuckets || r.To.Time().Year() != 9999 {
 		t.Errorf("got %d buckets up to %v, want at most %d up to the year 9999", len(r.Timeline.Counts), r.To, maxBuckets)
 	}
 }
