@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"syscall"
 
-	"github.com/rs/zerolog"
-
 	"hbjournal/config"
 	"hbjournal/config/cli/status"
 	"hbjournal/ingest"
@@ -19,7 +17,7 @@ import (
 
 // daemon is the running program: what has been opened, of which its parts are made.
 type daemon struct {
-	log      zerolog.Logger
+	log      *daemonLog
 	listener *ingest.Listener
 	status   *status.Server // nil: not asked for
 	journal  *sink.Journal  // nil: journaling is disabled
@@ -28,7 +26,7 @@ type daemon struct {
 
 // runDaemon receives and journals until ctx is done or a signal ends it; what was received by then is on the disk when
 // it returns nil.
-func runDaemon(ctx context.Context, cfg config.Config, from manager, log zerolog.Logger) error {
+func runDaemon(ctx context.Context, cfg config.Config, from manager, log *daemonLog) error {
 	// This comes first, so that no signal has its default effect during the start.
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -46,7 +44,7 @@ func runDaemon(ctx context.Context, cfg config.Config, from manager, log zerolog
 	if from.notify != nil {
 		all.add("notify", d.notifies(from.notify))
 	}
-	stopParts := all.start(log)
+	stopParts := all.start(log.Logger)
 	<-ctx.Done()
 	d.stopping.Store(true)
 	log.Info().Msg("journal stops: writing out what was received")
@@ -57,7 +55,7 @@ func runDaemon(ctx context.Context, cfg config.Config, from manager, log zerolog
 
 // open opens all that the parts need. The sockets come first, so that datagrams wait in them from then on.
 func (d *daemon) open(cfg config.Config, sockets []*os.File) error {
-	options := ingestOptions(cfg, d.log)
+	options := ingestOptions(cfg, d.log.Logger)
 	options.HandedOver = sockets
 	var err error
 	if d.listener, err = ingest.Listen(options); err != nil {
@@ -88,7 +86,7 @@ func (d *daemon) openJournal(cfg config.Config) error {
 		d.log.Warn().Msg("journal is disabled: receiving and counting, writing nothing")
 		return nil
 	}
-	journal, err := sink.Open(sinkOptions(cfg, d.listener.Addrs()[0], d.log))
+	journal, err := sink.Open(sinkOptions(cfg, d.listener.Addrs()[0], d.log.Logger))
 	if err != nil {
 		return journalHint(err, cfg)
 	}
@@ -180,7 +178,7 @@ func (w writing) Serve(ctx context.Context) error {
 type obeying struct {
 	requests <-chan os.Signal
 	journal  *sink.Journal // nil: journaling is disabled
-	log      zerolog.Logger
+	log      *daemonLog
 }
 
 func (o *obeying) Serve(ctx context.Context) error {
@@ -197,10 +195,14 @@ func (o *obeying) Serve(ctx context.Context) error {
 }
 
 func (o *obeying) obey(s os.Signal) error {
+	reopen := slices.Contains(reopenSignals(), s)
+	if reopen {
+		o.log.Reopen()
+	}
 	switch {
 	case o.journal == nil:
 		return nil
-	case slices.Contains(reopenSignals(), s):
+	case reopen:
 		o.log.Info().Stringer("signal", s).Msg("journal file is reopened")
 		return o.journal.Reopen()
 	default:

@@ -292,17 +292,20 @@ func TestBlockedLogHoldsUpNothing(t *testing.T) {
 	}
 	defer cmd.Wait() //nolint:errcheck // It is killed.
 	defer cmd.Process.Kill()
-	eventually(t, "it listens", func() bool {
-		conn, err := net.Dial("tcp", v.http)
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	})
+	eventually(t, "it listens", func() bool { return answers(v.http) })
 	l.send(2000) // That is 200 rotations, each with its line.
 	v.untilReceived(t, 2000)
 	v.untilWritten(t)
 	readJournal(t, v.dir).wantAll(t, 2000)
+}
+
+// answers reports whether somebody listens there.
+func answers(addr string) bool {
+	conn, err := net.Dial("tcp", addr)
+	if err == nil {
+		conn.Close()
+	}
+	return err == nil
 }
 
 // fullPipe returns the end of a pipe that takes nothing more, since nobody reads the other one.

@@ -5,77 +5,115 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/term"
-	"gopkg.in/natefinch/lumberjack.v2"
 
 	"hbjournal/config"
 )
 
-// openLog returns the daemon's own log, and what closes its file: standard error, as JSON or, on a terminal, in the
-// console form; or log_file, which lumberjack rotates. The journal is not a log and has nothing to do with this.
-func openLog(cfg config.Config, stderr io.Writer) (zerolog.Logger, io.Closer, error) {
+// daemonLog is the daemon's own log: on standard error, or in log_file. The journal is not a log and has nothing to do
+// with this.
+type daemonLog struct {
+	zerolog.Logger
+	json     bool // it is lines of JSON, not the console form
+	onStderr bool // and not in log_file
+	queue    *logQueue
+	closer   io.Closer
+}
+
+// openLog opens the log as cfg describes it.
+func openLog(cfg config.Config, env Env) (*daemonLog, error) {
 	level, err := zerolog.ParseLevel(cfg.LogLevel)
 	if err != nil {
-		return zerolog.Nop(), nil, fmt.Errorf("set log_level: %w", err)
+		return nil, fmt.Errorf("set log_level: %w", err)
 	}
-	out, closer, err := logOutput(cfg, stderr)
-	if err != nil {
-		return zerolog.Nop(), nil, err
+	l := &daemonLog{closer: io.NopCloser(nil), onStderr: cfg.LogFile == ""}
+	out, reopen := env.Stderr, (func() error)(nil)
+	if cfg.LogFile != "" {
+		file, err := openLogFile(cfg, env)
+		if err != nil {
+			return nil, &hintedError{
+				fmt.Errorf("open log_file: %w", err),
+				"give the file with log_file (LOG_FILE, --log-file), or leave it empty to log to standard error",
+			}
+		}
+		out, reopen, l.closer = file, file.Reopen, file
 	}
-	if cfg.LogFormat == "console" || cfg.LogFormat == "auto" && isTerminal(out) {
+	l.json = isJSON(cfg.LogFormat, out)
+	if !l.json {
 		out = zerolog.ConsoleWriter{Out: out, NoColor: !isTerminal(out), TimeFormat: time.DateTime}
 	}
-	queue := newLogQueue(out)
-	return zerolog.New(queue).Level(level).With().Timestamp().Logger(), closers{queue, closer}, nil
+	l.queue = newLogQueue(out, reopen)
+	l.Logger = zerolog.New(l.queue).Level(level).With().Timestamp().Logger()
+	return l, nil
 }
 
-// closers closes all of them in order.
-type closers []io.Closer
+// Reopen opens log_file anew, soon.
+func (l *daemonLog) Reopen() { l.queue.Reopen() }
 
-func (c closers) Close() error {
-	var errs []error
-	for _, closer := range c {
-		errs = append(errs, closer.Close())
-	}
-	return errors.Join(errs...)
+// Close writes out what waits.
+func (l *daemonLog) Close() error { return errors.Join(l.queue.Close(), l.closer.Close()) }
+
+// isJSON reports whether a log of that log_format is lines of JSON when it is written to out.
+func isJSON(format string, out io.Writer) bool {
+	return format == "json" || format != "console" && !isTerminal(out)
 }
 
-func logOutput(cfg config.Config, stderr io.Writer) (io.Writer, io.Closer, error) {
-	if cfg.LogFile == "" {
-		return stderr, io.NopCloser(nil), nil
-	}
-	if err := checkWritable(cfg.LogFile); err != nil {
-		return nil, nil, &hintedError{
-			fmt.Errorf("open log_file: %w", err),
-			"give the file with log_file (LOG_FILE, --log-file), or leave it empty to log to standard error",
-		}
-	}
-	file := &lumberjack.Logger{
-		Filename:   cfg.LogFile,
-		MaxSize:    int(cfg.LogMaxSize / config.MiB), // lumberjack counts in MiB
-		MaxBackups: cfg.LogMaxBackups,
-	}
-	return file, file, nil
-}
-
-// checkWritable makes the log's directory and file if they are missing, so that a log that cannot be written is an
-// error at the start. lumberjack would only show it at the first line, to nobody.
-func checkWritable(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		return err
-	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
-	if err != nil {
-		return err
-	}
-	return file.Close()
-}
-
+// isTerminal reports whether w leads to a terminal.
 func isTerminal(w io.Writer) bool {
+	if file, ok := w.(*logFile); ok {
+		w = file.current()
+	}
+	if stream, ok := w.(openStream); ok {
+		w = stream.Writer
+	}
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
+
+// tellEnd writes what the daemon ends with into the log, and on standard error if the log is elsewhere or not JSON.
+func (l *daemonLog) tellEnd(err error, stderr io.Writer) error {
+	if err == nil {
+		return nil
+	}
+	err = &runError{err}
+	if l.json {
+		logEnd(l.Logger, err)
+	}
+	if !l.json || !l.onStderr {
+		printError(stderr, err)
+	}
+	return &toldError{err}
+}
+
+// tellOnStderr writes what the daemon ends with where its log would have begun.
+func tellOnStderr(format string, env Env, err error) error {
+	err = &runError{err}
+	if isJSON(format, env.Stderr) {
+		logEnd(zerolog.New(env.Stderr).With().Timestamp().Logger(), err)
+	} else {
+		printError(env.Stderr, err)
+	}
+	return &toldError{err}
+}
+
+// logEnd writes a line for each line of err. The last one has the hint.
+func logEnd(log zerolog.Logger, err error) {
+	lines := strings.Split(strings.TrimRight(err.Error(), "\n"), "\n")
+	for i, line := range lines {
+		event := log.WithLevel(zerolog.FatalLevel).Str("error", line)
+		if hint := hintOf(err); hint != "" && i == len(lines)-1 {
+			event = event.Str("hint", hint)
+		}
+		event.Msg("hbjournal ends")
+	}
+}
+
+// toldError has been shown to the user; only its exit code is still to be given.
+type toldError struct{ err error }
+
+func (e *toldError) Error() string { return e.err.Error() }
+func (e *toldError) Unwrap() error { return e.err }

@@ -15,13 +15,13 @@ func TestLogIsJSONOffATerminalAndKeepsToItsLevel(t *testing.T) {
 	var b bytes.Buffer
 	cfg := config.Default()
 	cfg.LogLevel = "warn"
-	log, closer, err := openLog(cfg, &b)
+	log, err := openLog(cfg, Env{Stderr: &b})
 	if err != nil {
 		t.Fatal(err)
 	}
 	log.Info().Msg("not this one")
 	log.Warn().Str("path", "x").Msg("this one")
-	if err := closer.Close(); err != nil {
+	if err := log.Close(); err != nil {
 		t.Fatal(err)
 	}
 	var line struct{ Level, Path, Message, Time string }
@@ -37,12 +37,12 @@ func TestConsoleLogHasNoColourOffATerminal(t *testing.T) {
 	var b bytes.Buffer
 	cfg := config.Default()
 	cfg.LogFormat = "console"
-	log, closer, err := openLog(cfg, &b)
+	log, err := openLog(cfg, Env{Stderr: &b})
 	if err != nil {
 		t.Fatal(err)
 	}
 	log.Error().Str("path", "x").Msg("rotate")
-	if err := closer.Close(); err != nil {
+	if err := log.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.String(); !strings.Contains(got, "ERR rotate path=x\n") {
@@ -54,15 +54,12 @@ func TestLogFileRotatesBySizeAndKeepsItsBackups(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made")
 	cfg := config.Default()
 	cfg.LogFile, cfg.LogMaxSize = filepath.Join(dir, "hb.log"), config.MiB
-	log, closer, err := openLog(cfg, os.Stderr)
+	log, err := openLog(cfg, System())
 	if err != nil {
 		t.Fatal(err)
 	}
-	long := strings.Repeat("x", 64<<10)
-	for range 20 {
-		log.Info().Msg(long)
-	}
-	if err := closer.Close(); err != nil {
+	overfill(t, log)
+	if err := log.Close(); err != nil {
 		t.Fatal(err)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
@@ -80,5 +77,53 @@ func TestLogFileRotatesBySizeAndKeepsItsBackups(t *testing.T) {
 func TestLogFileThatCannotBeWrittenIsAnErrorAtTheStart(t *testing.T) {
 	dir := t.TempDir()
 	o := run(t, []string{"LOG_FILE=" + dir, "JOURNAL_DIR=" + dir, "LISTEN_ADDR=127.0.0.1:0"})
-	o.want(t, exitFailed, "hbjournal: error: open log_file: ", dir, "hbjournal: hint: ", "LOG_FILE")
+	o.want(t, exitFailed, `"error":"open log_file: `, dir, `"hint":"`, "LOG_FILE")
+}
+
+func TestWhatTheDaemonEndsWithIsWrittenAsItsLogIs(t *testing.T) {
+	dir := t.TempDir()
+	blocked := []string{"JOURNAL_DIR=" + filepath.Join(dir, "a-file"), "LISTEN_ADDR=127.0.0.1:0", "HTTP_ADDR=off"}
+	if err := os.WriteFile(filepath.Join(dir, "a-file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wrong := []string{"JOURNAL_MAX_SIZE=x", "LISTEN_ADDR=nowhere"}
+	for name, environ := range map[string][]string{
+		"json": {"LOG_FORMAT=json"}, "auto, which is JSON off a terminal": nil, "a log_format that is none": {"LOG_FORMAT=xml"},
+	} {
+		for _, fault := range [][]string{blocked, wrong, {"CONFIG_FILE=" + dir + "/none"}, {"LOG_FILE=" + dir}} {
+			o := run(t, append(environ, fault...), "serve")
+			var last struct{ Level, Error, Hint, Time, Message string }
+			for line := range strings.Lines(o.stderr) {
+				if err := json.Unmarshal([]byte(line), &last); err != nil {
+					t.Fatalf("%s, %v: got %q, want JSON: %v", name, fault, line, err)
+				}
+			}
+			if o.code == exitDone || last.Level != "fatal" || last.Error == "" || last.Hint == "" || last.Time == "" {
+				t.Errorf("%s, %v: got code %d and %+v, want a fatal line with an error and a hint", name, fault, o.code, last)
+			}
+		}
+	}
+	for _, fault := range [][]string{blocked, wrong, {"CONFIG_FILE=" + dir + "/none"}} {
+		run(t, append(fault, "LOG_FORMAT=console"), "serve").want(t, run(t, append(fault, "LOG_FORMAT=json"), "serve").code,
+			"hbjournal: error: ", "hbjournal: hint: ")
+	}
+	log := filepath.Join(dir, "hb.log")
+	run(t, append(blocked, "LOG_FILE="+log), "serve").want(t, exitFailed, "hbjournal: error: ", "hbjournal: hint: ")
+	text, err := os.ReadFile(log)
+	if err != nil || !strings.Contains(string(text), `"level":"fatal","error":"`) {
+		t.Errorf("log_file: got %q, %v; want the error there too", text, err)
+	}
+}
+
+// overfill writes more than log_max_size, and no faster than it is taken.
+func overfill(t *testing.T, log *daemonLog) {
+	t.Helper()
+	for range 40 {
+		log.Info().Msg(strings.Repeat("x", 32<<10))
+		eventually(t, "the line is taken", func() bool {
+			log.queue.mu.Lock()
+			defer log.queue.mu.Unlock()
+			return len(log.queue.pending) == 0
+		})
+	}
 }

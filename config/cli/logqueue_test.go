@@ -21,7 +21,7 @@ func (g *gate) Write(p []byte) (int, error) {
 
 func TestLogThatNobodyReadsHoldsUpNobodyAndSaysWhatItLost(t *testing.T) {
 	g := &gate{opened: make(chan struct{})}
-	q := newLogQueue(g)
+	q := newLogQueue(g, nil)
 	line := strings.Repeat("x", 999) + "\n"
 	const lines = 5 * logQueueBytes / 1000
 	for range lines {
@@ -44,7 +44,7 @@ func TestLogThatNobodyReadsHoldsUpNobodyAndSaysWhatItLost(t *testing.T) {
 
 func TestLogQueueKeepsTheOrderAndRefusesAfterTheEnd(t *testing.T) {
 	var out bytes.Buffer
-	q := newLogQueue(&out)
+	q := newLogQueue(&out, nil)
 	var want strings.Builder
 	for i := range 1000 {
 		line := fmt.Sprintf("line %d\n", i)

@@ -153,9 +153,10 @@ func exitCode(err error) int {
 	}
 }
 
-// printError prints each line of err, then the hint if it has one.
+// printError prints each line of err, then the hint if it has one. What has been told already is not told again.
 func printError(w io.Writer, err error) {
-	if err == nil {
+	var told *toldError
+	if err == nil || errors.As(err, &told) {
 		return
 	}
 	for line := range strings.Lines(err.Error()) {

@@ -21,24 +21,26 @@ func newServe(env Env) *cobra.Command {
 	return cmd
 }
 
-// serve loads the configuration, opens the daemon's own log, and runs until ctx is done or a signal ends it.
+// serve loads the configuration, opens the daemon's own log, and runs until ctx is done or a signal ends it. What it
+// ends with is told as the log is written. A standard error that nobody reads any more ends nothing.
 func serve(ctx context.Context, settings *settings, env Env) error {
+	defer surviveClosedPipes()()
 	loaded, err := settings.load(env)
 	if err != nil {
-		return err
+		return tellOnStderr(settings.logFormat(env, loaded.Config), env, err)
 	}
-	log, closer, err := openLog(loaded.Config, env.Stderr)
+	log, err := openLog(loaded.Config, env)
 	if err != nil {
-		return err
+		return tellOnStderr(loaded.Config.LogFormat, env, err)
 	}
-	defer closer.Close()
+	defer log.Close()
 	for _, warning := range loaded.Warnings {
 		log.Warn().Msg("configuration: " + warning)
 	}
 	log.Info().Str("version", versionText()).Str("config", loaded.File).Msg("hbjournal starts")
-	from := managerOf(env, log)
+	from := managerOf(env, log.Logger)
 	if len(from.sockets) > 0 && loaded.Origins["listen_addr"].Kind == config.FromDefault {
 		loaded.Config.ListenAddr = nil // Nobody has set it, so the sockets say where to listen.
 	}
-	return runDaemon(ctx, loaded.Config, from, log)
+	return log.tellEnd(runDaemon(ctx, loaded.Config, from, log), env.Stderr)
 }

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -97,7 +99,7 @@ func checkTexts(cfg config.Config) map[string]error {
 	_, allow := parseNetworks(cfg.AllowFrom)
 	return map[string]error{
 		"filter_include": include, "filter_exclude": exclude, "allow_from": allow,
-		"listen_addr": ingest.CheckAddrs(cfg.ListenAddr),
+		"log_file": checkLogFile(cfg), "listen_addr": ingest.CheckAddrs(cfg.ListenAddr),
 	}
 }
 
@@ -110,6 +112,11 @@ func parseNetworks(texts []string) ([]netip.Prefix, error) {
 		networks, errs = append(networks, network), append(errs, err)
 	}
 	return networks, errors.Join(errs...)
+}
+
+// logFormat is the log_format that is meant, as far as that can be told when something is wrong with the settings.
+func (s *settings) logFormat(env Env, cfg config.Config) string {
+	return strings.ToLower(cmp.Or(s.given["log-format"], env.environ()["LOG_FORMAT"], cfg.LogFormat))
 }
 
 // settingFlag keeps the text of one flag, which config.Load reads and checks together with the other sources.
