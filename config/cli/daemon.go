@@ -91,9 +91,10 @@ func (d *daemon) openJournal(cfg config.Config) error {
 		return journalHint(err, cfg)
 	}
 	d.journal = journal
-	// Without the note 'hbjournal health' goes by its own settings, so a disk that takes none is no fault.
-	if err := addressNoteOf(cfg).write(d.statusAddr()); err != nil {
-		d.log.Warn().Err(err).Msg("'hbjournal health' does not learn the real http_addr")
+	// Without the note 'hbjournal health' and 'replay' go by their own settings, so a disk that takes none is no fault.
+	word := serving{PID: os.Getpid(), Listen: d.listener.Addrs(), HTTP: d.statusAddr()}
+	if err := servingNoteOf(cfg.JournalDir, cfg.JournalFile).write(word); err != nil {
+		d.log.Warn().Err(err).Msg("'hbjournal health' and 'replay' do not learn the real addresses")
 	}
 	d.log.Info().Str("dir", cfg.JournalDir).Str("file", cfg.JournalFile).Int64("max_size", int64(cfg.JournalMaxSize)).
 		Int("max_backups", cfg.JournalMaxBackups).Stringer("rotate_every", cfg.JournalRotateEvery).

@@ -78,10 +78,11 @@ func health(ctx context.Context, cfg config.Config, path string) (string, error)
 
 // statusAddress is where the daemon serves its status: where it left word that it does, or else what the settings say.
 func statusAddress(cfg config.Config) (string, error) {
-	note := addressNoteOf(cfg)
+	note := servingNoteOf(cfg.JournalDir, cfg.JournalFile)
 	addr := cmp.Or(cfg.HTTPAddr, "off")
 	if cfg.JournalEnabled { // else it keeps no state
-		addr = cmp.Or(note.read(), addr)
+		word, _ := note.read()
+		addr = cmp.Or(word.HTTP, addr)
 	}
 	if addr == "off" {
 		return "", &hintedError{errors.New("http_addr is off, so the daemon cannot be asked"), "start it with HTTP_ADDR=127.0.0.1:9503"}

@@ -79,7 +79,7 @@ func TestHealthAnswersWithinASecondWhateverTheOtherSideDoes(t *testing.T) {
 		if err := os.MkdirAll(dir+"/.messages.journal.d", 0o755); err != nil {
 			t.Fatal(err)
 		}
-		fifo := dir + "/.messages.journal.d/http_addr" // is read for ever, as a file on a disk that does not answer
+		fifo := dir + "/.messages.journal.d/serving" // is read for ever, as a file on a disk that does not answer
 		if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +104,7 @@ func TestHealthGoesByTheSettingsWhereItSeesNoNote(t *testing.T) {
 		probe(t, wildcard).want(t, 0, "ready\n")
 	}
 	dir := t.TempDir()
-	if err := os.MkdirAll(dir+"/.messages.journal.d/http_addr", 0o755); err != nil {
+	if err := os.MkdirAll(dir+"/.messages.journal.d/serving", 0o755); err != nil {
 		t.Fatal(err)
 	}
 	run(t, []string{"JOURNAL_DIR=" + dir, "HTTP_ADDR=" + addr}, "health").want(t, 0, "ready\n")

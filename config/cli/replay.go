@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -110,7 +108,7 @@ func replay(ctx context.Context, f replayFlags, r *reading) error {
 
 // replay sends the messages, and says at the end, whatever it was, how many.
 func (r *replayer) replay(ctx context.Context) error {
-	if err := r.dial(r.cfg.Config.ListenAddr); err != nil {
+	if err := r.dial(); err != nil {
 		return err
 	}
 	source, err := read.Open(r.options)
@@ -129,46 +127,21 @@ func (r *replayer) replay(ctx context.Context) error {
 }
 
 // dial opens the socket, unless this is a dry run or the messages would come back into the journal.
-func (r *replayer) dial(listening []string) error {
+func (r *replayer) dial() error {
 	s, err := sender.Dial(sender.Options{To: r.to})
 	if err != nil {
 		return explainDial(err)
 	}
-	if !r.loop && !r.dryRun && isOwn(s.To(), listening) {
-		return errors.Join(&usageError{
-			fmt.Errorf("--to %s is where this journal's daemon listens: each message would be journaled again", r.to),
-			"send to another daemon, or give --loop if that is what you want",
-		}, s.Close())
+	if !r.loop && !r.dryRun {
+		if err := r.refuseLoop(s.To()); err != nil {
+			return errors.Join(err, s.Close())
+		}
 	}
 	if r.dryRun {
 		return s.Close()
 	}
 	r.sender = s
 	return nil
-}
-
-// isOwn reports whether to is an address of this machine with a port that the configured daemon listens on.
-func isOwn(to netip.AddrPort, listening []string) bool {
-	for _, addr := range listening {
-		_, port, err := net.SplitHostPort(addr)
-		if err == nil && port == strconv.Itoa(int(to.Port())) && isLocal(to.Addr()) {
-			return true
-		}
-	}
-	return false
-}
-
-func isLocal(addr netip.Addr) bool {
-	addrs, err := net.InterfaceAddrs()
-	if err != nil || addr.IsLoopback() || addr.IsUnspecified() {
-		return addr.IsLoopback() || addr.IsUnspecified()
-	}
-	for _, own := range addrs {
-		if prefix, err := netip.ParsePrefix(own.String()); err == nil && prefix.Addr().Unmap() == addr {
-			return true
-		}
-	}
-	return false
 }
 
 // send sends the message of an entry when its time has come.

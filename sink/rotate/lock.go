@@ -32,6 +32,25 @@ func takeLock(stateDir string) (*os.File, error) {
 	return lock, nil
 }
 
+// Held reports whether a process writes the journal base in dir now. It holds the lock itself for a moment to find out.
+func Held(dir, base string) (bool, error) {
+	lock, err := os.OpenFile(filepath.Join(StateDir(dir, base), "lock"), os.O_RDWR|openNoFollow, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look at lock: %w", err)
+	}
+	err = lockFile(lock)
+	if closed := lock.Close(); err == nil {
+		err = closed
+	}
+	if errors.Is(err, ErrLocked) {
+		return true, nil
+	}
+	return false, err
+}
+
 func pidText(holder []byte) string {
 	if pid := strings.TrimSpace(string(holder)); pid != "" {
 		return pid
