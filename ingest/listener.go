@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"net"
 	"net/netip"
 	"os"
@@ -89,9 +90,11 @@ func Listen(o Options) (*Listener, error) {
 		return nil, err
 	}
 	l := &Listener{opts: o}
-	g := newGuard(o)
+	g, seed := newGuard(o), maphash.MakeSeed()
 	for _, s := range sockets {
-		l.readers = append(l.readers, newReader(s, o, g))
+		r := newReader(s, o, g)
+		r.hosts.seed = seed
+		l.readers = append(l.readers, r)
 		logSocket(o.Log, s, o.BufferBytes)
 	}
 	return l, nil
@@ -157,6 +160,17 @@ func (l *Listener) Ledger(look func()) Ledger {
 		look()
 	}
 	return sum
+}
+
+// TakeHosts is how many source addresses datagrams have come from since the last call, within one in a hundred.
+func (l *Listener) TakeHosts() int {
+	sum := make([]uint64, hostBits/64)
+	for _, r := range l.readers {
+		r.pipeline.mu.Lock()
+		r.hosts.moveTo(sum)
+		r.pipeline.mu.Unlock()
+	}
+	return countHosts(sum)
 }
 
 // Close closes the sockets. It is for after Serve, or instead of it.

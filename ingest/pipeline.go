@@ -107,7 +107,7 @@ func (p *pipeline) process(datagram []byte, from netip.AddrPort, at time.Time) {
 	}
 	p.count(message)
 	if p.debug {
-		p.log.Debug().Stringer("from", from).Int("bytes", len(datagram)).RawJSON("message", message.JSON).Msg("received journal message")
+		p.log.Debug().Stringer("from", from).Int("bytes", len(datagram)).RawJSON("content", message.JSON).Msg("received journal message")
 	}
 	p.lines = p.encoder.AppendLine(p.lines, at, from, message.JSON)
 	p.entries++

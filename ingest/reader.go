@@ -11,11 +11,13 @@ type reader struct {
 	socket   *socket
 	pipeline *pipeline
 	gateway  gatewayWatch
+	hosts    hosts // guarded by pipeline.mu
 
 	drops    uint32    // the kernel's count at the last look
 	looked   time.Time // when that was
 	unsaid   uint64    // datagrams lost in the kernel that the log does not know of yet
 	said     time.Time // when it was told last
+	lossy    time.Time // when a look last found some
 	refused  bool      // the last receive failed
 	received bool      // something, since the last look
 	quiet    bool      // there is nothing to look after until the next datagram comes
@@ -108,6 +110,7 @@ func (r *reader) batch(n int, now time.Time) {
 	for i := range n {
 		datagram, from := r.socket.datagram(i)
 		r.gateway.see(from.Addr(), now)
+		r.hosts.see(from.Addr())
 		r.pipeline.process(datagram, from, now)
 	}
 	r.pipeline.waited = max(0, r.pipeline.waited-n)
@@ -137,6 +140,9 @@ func (r *reader) note(err error) {
 	r.refused = err != nil
 }
 
+// calm is how long the kernel drops nothing until its next loss is a new one, which the log is told of at once.
+const calm = 10 * time.Second
+
 // lookForDrops counts what the kernel has dropped since the last look. Its counter is 32 bits wide and wraps.
 func (r *reader) lookForDrops(now time.Time) {
 	drops, err := r.socket.drops()
@@ -144,12 +150,15 @@ func (r *reader) lookForDrops(now time.Time) {
 		r.note(err)
 		return
 	}
+	begins := false
 	if lost := drops - r.drops; lost > 0 {
 		r.pipeline.noteKernelLoss(uint64(lost), r.looked, now)
 		r.unsaid += uint64(lost)
+		begins = now.Sub(r.lossy) >= calm
+		r.lossy = now
 	}
 	r.drops, r.looked = drops, now
-	if r.unsaid > 0 && isDue(now, r.said) {
+	if r.unsaid > 0 && (begins || isDue(now, r.said)) {
 		r.opts.Log.Warn().Uint64("lost", r.unsaid).Stringer("addr", r.socket.addr).
 			Msg("kernel dropped journal messages: the socket's receive buffer was full; raise listen_buffer")
 		r.unsaid, r.said = 0, now

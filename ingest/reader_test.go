@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,4 +74,40 @@ func TestReaderReportsRefusalsThoughNothingComes(t *testing.T) {
 	if got := strings.Count(log.String(), "refused by their source"); got != 2 {
 		t.Errorf("got %d reports, want 2:\n%s", got, log.String())
 	}
+}
+
+func TestFirstKernelLossAndEachNewBeginningAreLoggedAtOnce(t *testing.T) {
+	var log bytes.Buffer
+	r, _, tick := readerOf(t, Options{Log: zerolog.New(&log)})
+	logged := func(want ...string) {
+		t.Helper()
+		var got []string
+		for line := range strings.Lines(log.String()) {
+			if _, rest, ok := strings.Cut(line, `"lost":`); ok {
+				got = append(got, rest[:strings.IndexByte(rest, ',')])
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("losses in the log: got %q, want %q", got, want)
+		}
+	}
+	lose := func(n uint32) {
+		r.drops -= n // As if the kernel had counted n more.
+		tick()
+	}
+	lose(5)
+	logged("5")
+	for range 20 {
+		lose(1)
+	}
+	logged("5") // It goes on, which is told once a minute.
+	for range 9 {
+		tick()
+	}
+	lose(2) // After ten seconds without any.
+	logged("5", "22")
+	for range 60 {
+		lose(1)
+	}
+	logged("5", "22", "60")
 }

@@ -125,6 +125,7 @@ func (d *daemon) parts(requests <-chan os.Signal) parts {
 		all.add("journal", writing{d.journal})
 	}
 	all.add("listener", receiving{d.listener, d.appender()})
+	all.add("summary", summing{func() status.Ledger { return d.snapshot().Ledger }, d.listener.TakeHosts, d.log.Logger})
 	all.add("signals", &obeying{requests, d.journal, d.log})
 	return all
 }

@@ -127,3 +127,43 @@ func overfill(t *testing.T, log *daemonLog) {
 		})
 	}
 }
+
+func TestNoLineOfTheLogHasAKeyTwice(t *testing.T) {
+	s := serveInProcess(t, "LOG_LEVEL=debug")
+	messages := []string{`{"ID":"HTB","message":"m","level":"x","time":"t"}`, `{"ID":"PLG","v":1.0}`, `[1]`}
+	run(t, nil, append([]string{"send", "--to", s.udp}, messages...)...).want(t, exitDone)
+	eventually(t, "all are logged", func() bool { return strings.Count(s.log.String(), "received journal message") == len(messages) })
+	if code := s.stop(); code != exitDone {
+		t.Errorf("exit: got %d, want 0", code)
+	}
+	for line := range strings.Lines(s.log.String()) {
+		wantKeysOnce(t, line)
+	}
+	if want := `"content":` + messages[0]; !strings.Contains(s.log.String(), want) {
+		t.Errorf("log: got no line with %s:\n%s", want, s.log.String())
+	}
+}
+
+// wantKeysOnce wants each key at the top of a JSON object to stand there once.
+func wantKeysOnce(t *testing.T, object string) {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(object))
+	seen := map[json.Token]bool{}
+	if _, err := decoder.Token(); err != nil {
+		t.Fatal(err)
+	}
+	for decoder.More() {
+		key, err := decoder.Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[key] {
+			t.Errorf("key %q stands twice in %s", key, object)
+		}
+		seen[key] = true
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

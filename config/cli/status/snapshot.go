@@ -83,6 +83,10 @@ func (l Ledger) Missing() int64 {
 	return int64(l.Received - known)
 }
 
+// Lost is how many datagrams should be in the journal and are not: those that the kernel had no room for, and those that
+// could not be written. What a disabled journal does not write is not lost.
+func (l Ledger) Lost() uint64 { return l.Kernel + sum(l.Dropped) - l.Dropped["disabled"] }
+
 func sum(counts map[string]uint64) uint64 {
 	var n uint64
 	for _, count := range counts {
