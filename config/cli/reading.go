@@ -40,8 +40,9 @@ func (s *selection) reading(args []string, fault error) (*reading, error) {
 // errEnough ends a reading that has all that was asked for.
 var errEnough = errors.New("enough")
 
-// blockedFor is how long a reading that was interrupted may take to end, before it is taken to be blocked.
-const blockedFor = time.Second
+// blockedFor is how long a reading that was interrupted may take to stop, and then to conclude, before it is taken to be
+// blocked.
+const blockedFor = 400 * time.Millisecond
 
 // run lets read go through the entries, and conclude print what they come to, also if it was interrupted before the last
 // one; conclude may be nil. It returns the error of the command.
@@ -54,24 +55,35 @@ func (r *reading) run(ctx context.Context, read func(context.Context) error, con
 	if r.options.Stdin != nil {
 		r.options.Stdin = &wakingReader{ctx: ctx, r: r.options.Stdin}
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- r.goThrough(ctx, read, conclude) }()
+	r.bar = startProgress(r)
+	stopped, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		err := read(ctx)
+		close(stopped)
+		ended <- r.finish(ctx, err, conclude)
+	}()
 	select {
 	case err := <-ended:
 		return err
 	case <-ctx.Done():
 	}
 	select {
+	case <-stopped:
+	case <-time.After(blockedFor):
+		return errBlocked
+	}
+	select {
 	case err := <-ended:
 		return err
 	case <-time.After(blockedFor):
-		return errors.New("interrupted while it waited for a pipe")
+		return errBlocked
 	}
 }
 
-func (r *reading) goThrough(ctx context.Context, read func(context.Context) error, conclude func(bool) error) error {
-	r.bar = startProgress(r)
-	err := read(ctx)
+var errBlocked = errors.New("interrupted while it waited for a pipe")
+
+// finish ends a reading that err has ended: nil or errEnough, if all went well.
+func (r *reading) finish(ctx context.Context, err error, conclude func(interrupted bool) error) error {
 	r.bar.finish()
 	interrupted := errors.Is(err, context.Canceled) && ctx.Err() != nil
 	if errors.Is(err, errEnough) || interrupted && r.endless {
