@@ -24,15 +24,7 @@ func newMan(env Env) *cobra.Command {
 	}
 	dir := cmd.Flags().String("dir", "", "write the pages of all commands to this `directory`")
 	_ = cmd.MarkFlagDirname("dir")
-	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		var names []string
-		for _, c := range cmd.Root().Commands() {
-			if c.IsAvailableCommand() {
-				names = append(names, c.Name())
-			}
-		}
-		return names, cobra.ShellCompDirectiveNoFileComp
-	}
+	cmd.ValidArgsFunction = offerCommands
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		root := cmd.Root()
 		if *dir != "" {
@@ -57,6 +49,17 @@ func newMan(env Env) *cobra.Command {
 		return err
 	}
 	return cmd
+}
+
+// offerCommands offers the commands that have a page.
+func offerCommands(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	var names []string
+	for _, c := range cmd.Root().Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 // writePages writes the page of a command and those of all below it, each to a file that is called after it.

@@ -62,7 +62,7 @@ var ErrTempDir = errors.New("the temporary directory cannot be used")
 // noRoom is the error for a temporary file that could not be made or written. It does not wrap what went wrong, which is
 // not about a file of the journal.
 func (f *file) noRoom(err error) error {
-	return fmt.Errorf("read %s backwards: %w: %v", f.Path, ErrTempDir, err)
+	return fmt.Errorf("read %s backwards: %w: %s", f.Path, ErrTempDir, err.Error())
 }
 
 // A cancelReader ends with its context, and tells the errors of reading from those of writing.
