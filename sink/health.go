@@ -12,18 +12,22 @@ import (
 const (
 	// stuckAfter is how long a try may wait for the disk before it counts as a fault: the kernel tells nothing meanwhile.
 	stuckAfter = 5 * time.Second
-	// logPause is the least time between two log lines about the begin or the lasting of one fault.
+	// logPause is the time between two log lines about the lasting of one fault or loss.
 	logPause = time.Minute
+	// calm is how long a fault or a loss stays away until its next coming is a new one.
+	calm = 5 * time.Second
 )
 
 // works are all that can fail, in the order in which faults are told.
 var works = [...]string{"write", "path", "fsync"}
 
-// health knows what is wrong at present. It writes one log line when a fault begins and one when it ends, and one a
-// minute in between; a fault that comes and goes gets no more than that either.
+// health knows what is wrong at present. It writes a log line when a fault begins, one when it ends, and one a minute in
+// between. One that comes back soon after its end has ended for good only when it has stayed away for a while, so that
+// one that comes and goes does not flood the log; but never is its end the log's last word while it is there.
 type health struct {
-	now func() time.Time
-	log zerolog.Logger
+	now  func() time.Time
+	log  zerolog.Logger
+	lost func() uint64 // entries so far
 
 	mu    sync.Mutex
 	state map[string]*workState // of each of works
@@ -35,10 +39,14 @@ type workState struct {
 	trying time.Time // when the try that is under way began; zero: none is
 	logged time.Time // when the log had the last line about its failing
 	told   bool      // the log knows of the present fault, and so must hear of its end
+
+	away      time.Time // when the fault that the log knows of went away; zero: it is there
+	recovered time.Time // when the log last heard of an end
+	relapsed  bool      // the present fault began soon after that
 }
 
-func newHealth(now func() time.Time, log zerolog.Logger) *health {
-	h := &health{now: now, log: log, state: make(map[string]*workState, len(works))}
+func newHealth(now func() time.Time, log zerolog.Logger, lost func() uint64) *health {
+	h := &health{now: now, log: log, lost: lost, state: make(map[string]*workState, len(works))}
 	for _, what := range works {
 		h.state[what] = new(workState)
 	}
@@ -63,38 +71,77 @@ func (h *health) set(what string, err error) {
 	}
 	s.err = err
 	switch {
-	case err != nil && !s.told:
-		h.tellLocked(what, s, err, 0)
-	case err == nil && s.told:
-		s.told = false
-		h.log.Info().Str("what", what).Dur("lasted", h.now().Sub(s.since)).Msg("journal recovered")
+	case err != nil:
+		s.away = time.Time{}
+		if !s.told {
+			h.tellLocked(what, s, err)
+		}
+	case s.told && s.away.IsZero():
+		s.away = h.now()
+		if !s.relapsed {
+			h.tellEndLocked(what, s)
+		}
 	}
 }
 
-// remind logs what hangs, and what has been failing for another minute with how many entries have been lost so far.
-func (h *health) remind(lost uint64) {
+// remind logs what hangs, what has been failing for another minute, and what has stayed away for long enough.
+func (h *health) remind() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, what := range works {
 		s := h.state[what]
 		if err := h.faultLocked(s); err != nil {
-			h.tellLocked(what, s, err, lost)
+			h.tellLocked(what, s, err)
+		} else if away := h.now().Sub(s.away); !s.away.IsZero() && (away >= calm || away < 0) {
+			h.tellEndLocked(what, s)
 		}
 	}
 }
 
-// tellLocked logs err, unless the last line about it is too recent. A clock that was set back does not put it off.
-func (h *health) tellLocked(what string, s *workState, err error, lost uint64) {
+// finish logs the end of what is no longer failing: there is no time left to see whether it comes back.
+func (h *health) finish() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, what := range works {
+		if s := h.state[what]; !s.away.IsZero() {
+			h.tellEndLocked(what, s)
+		}
+	}
+}
+
+// tellLocked logs err: when it is new, or once a minute. A clock that was set back does not put it off.
+func (h *health) tellLocked(what string, s *workState, err error) {
 	now := h.now()
-	if since := now.Sub(s.logged); since >= 0 && since < logPause {
+	if since := now.Sub(s.logged); s.told && since >= 0 && since < logPause {
 		return
 	}
-	if !s.told && s.err == nil {
-		s.since = s.trying
+	if !s.told {
+		if s.err == nil {
+			s.since = s.trying
+		}
+		well := now.Sub(s.recovered)
+		s.relapsed = !s.recovered.IsZero() && well >= 0 && well < calm
 	}
 	s.told, s.logged = true, now
-	h.log.Error().Err(err).Str("what", what).Dur("lasted", now.Sub(s.since)).Uint64("lost", lost).
+	h.log.Error().Err(err).Str("what", what).Dur("lasted", now.Sub(s.since)).Uint64("lost", h.lost()).
 		Msg("journal degraded: what cannot be written waits in memory, and the disk is tried again")
+}
+
+// tellEndLocked logs that a fault has gone away, and which others have not.
+func (h *health) tellEndLocked(what string, s *workState) {
+	event := h.log.Info().Str("what", what).Dur("lasted", s.away.Sub(s.since))
+	s.told, s.away, s.recovered, s.relapsed = false, time.Time{}, h.now(), false
+	var left []string
+	for _, other := range works {
+		if h.faultLocked(h.state[other]) != nil {
+			left = append(left, other)
+		}
+	}
+	if len(left) > 0 {
+		event.Strs("still_failing", left).Msg("journal recovered in part")
+		return
+	}
+	event.Msg("journal recovered")
 }
 
 // faultLocked is what is wrong: the last try failed, or the present one hangs.

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"hbjournal/sink/rotate"
 )
 
 // block makes every write fail, until the returned function is called: a directory stands at the live path. What has
@@ -166,9 +169,11 @@ func TestCloseGivesUpInTimeAndCountsWhatIsLost(t *testing.T) {
 	if took := time.Since(begin); took < short || took > 10*time.Second {
 		t.Errorf("Close took %v, want about %v", took, short)
 	}
-	if err == nil || !strings.Contains(err.Error(), "50 entries could not be written") {
+	var unwritten *UnwrittenError
+	if !errors.As(err, &unwritten) || unwritten.Entries != 50 || !strings.Contains(err.Error(), "50 entries could not be written: ") {
 		t.Errorf("Close: got %v, want an error that says 50 entries", err)
 	}
+	checkIs(t, err, rotate.ErrNotRegular)
 	s := j.Stats()
 	check(t, "lost in shutting down", s.Dropped["shutdown"], 50)
 	check(t, "queued", s.Queued, 0)

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"hbjournal/sink/journal"
 )
 
@@ -59,4 +61,42 @@ func (l *losses) due(now time.Time) bool {
 func (l *losses) noted(now time.Time) {
 	l.pending = l.pending[1:]
 	l.lastNote = now
+}
+
+// lossLog tells the log of entries that the queue had no room for: at once when that begins, then once a minute, and of
+// the rest when it is over.
+type lossLog struct {
+	log    zerolog.Logger
+	seen   uint64    // how many there were at the last look
+	told   uint64    // how many the log knows of
+	last   time.Time // when a look last found more
+	logged time.Time
+}
+
+// look is given how many there have been so far. A clock that was set back puts nothing off.
+func (l *lossLog) look(now time.Time, total uint64) {
+	quiet := now.Sub(l.last)
+	news := quiet >= calm || quiet < 0 // If more are found, they are the begin of a loss; else its rest.
+	if total > l.seen {
+		l.seen, l.last = total, now
+	}
+	if since := now.Sub(l.logged); news || since >= logPause || since < 0 {
+		l.tell(now)
+	}
+}
+
+// finish is the last look: there is no time left in which more could come.
+func (l *lossLog) finish(now time.Time, total uint64) {
+	l.seen = total
+	l.tell(now)
+}
+
+// tell logs what the log does not know yet.
+func (l *lossLog) tell(now time.Time) {
+	if l.seen == l.told {
+		return
+	}
+	l.log.Error().Uint64("lost", l.seen-l.told).Uint64("lost_so_far", l.seen).
+		Msg("journal loses entries: the buffer for what waits for the disk is full")
+	l.told, l.logged = l.seen, now
 }

@@ -42,10 +42,13 @@ type Journal struct {
 	packable chan struct{} // wakes the packer
 	closing  chan struct{} // closed by Close
 	deadline chan struct{} // closed when Close has waited long enough
+	losing   chan struct{} // wakes the watcher
 	closed   sync.Once
 	closeErr error
 	writer   sync.WaitGroup
 	helpers  sync.WaitGroup // keeper, tidier, packer and watcher
+	lossLog  lossLog        // the watcher's own
+	gaveUp   error          // why entries were given up in closing; the writer's own
 
 	// The rest is guarded by queue.mu, so that the figures add up whenever someone looks.
 	losses    losses
@@ -64,14 +67,16 @@ func Open(o Options) (*Journal, error) {
 	j := &Journal{
 		opts:     o,
 		queue:    newQueue(o.BufferBytes),
-		health:   newHealth(o.Now, o.Log),
 		rotated:  make(chan struct{}, 1),
 		packable: make(chan struct{}, 1),
 		closing:  make(chan struct{}),
 		deadline: make(chan struct{}),
+		losing:   make(chan struct{}, 1),
 		losses:   losses{total: map[string]uint64{"queue": 0, "shutdown": 0}},
 		encoder:  journal.NewEncoder(o.Location),
+		lossLog:  lossLog{log: o.Log},
 	}
+	j.health = newHealth(o.Now, o.Log, j.lost)
 	j.file, err = rotate.Open(o.rotate(j.wakeHelpers))
 	if err != nil {
 		return nil, err
@@ -103,6 +108,10 @@ func (j *Journal) Append(lines []byte, entries int) error {
 		return nil
 	}
 	j.losses.add("queue", uint64(entries), j.opts.Now(), j.opts.Now())
+	select {
+	case j.losing <- struct{}{}:
+	default:
+	}
 	return ErrFull
 }
 
@@ -176,10 +185,10 @@ func (j *Journal) Reopen() error { return j.file.Reopen() }
 func (j *Journal) Degraded() error { return j.health.err() }
 
 // Close writes what was accepted, syncs it, and closes the journal. On a disk that refuses it keeps trying for
-// CloseTimeout; then it returns an error that says how many entries were lost. Only the first call does anything.
+// CloseTimeout; then it returns an error that wraps an *UnwrittenError. Only the first call does anything.
 //
 // A disk that does not even answer keeps its callers in the kernel, and nothing can call them back: then Close returns
-// an error after CloseTimeout, and they end with the process.
+// such an error after CloseTimeout and a fifth of it, and they end with the process.
 func (j *Journal) Close() error {
 	j.closed.Do(func() { j.closeErr = j.close() })
 	return j.closeErr
@@ -189,7 +198,7 @@ func (j *Journal) close() error {
 	j.shut()
 	abandon := time.AfterFunc(j.opts.CloseTimeout, func() { close(j.deadline) })
 	defer abandon.Stop()
-	hung := time.NewTimer(j.opts.CloseTimeout + hungAfter)
+	hung := time.NewTimer(j.opts.CloseTimeout + j.opts.CloseTimeout/comingBack)
 	defer hung.Stop()
 	finished := make(chan error, 1)
 	go func() { finished <- j.finish() }()
@@ -197,12 +206,29 @@ func (j *Journal) close() error {
 	case err := <-finished:
 		return err
 	case <-hung.C:
-		return fmt.Errorf("close journal: %d entries wait for a disk that does not answer: %w", j.Stats().Queued, j.Degraded())
+		why := j.Degraded()
+		if why == nil {
+			why = errNoAnswer
+		}
+		return fmt.Errorf("close journal: %w", &UnwrittenError{j.Stats().Queued, why})
 	}
 }
 
-// hungAfter is what Close allows beyond CloseTimeout for a try that is under way to come back.
-const hungAfter = time.Second
+// comingBack is the part of CloseTimeout that Close waits longer, for a try that is under way to come back.
+const comingBack = 5
+
+var errNoAnswer = errors.New("no answer from the disk")
+
+// UnwrittenError says that Close gave up writing entries that the journal had accepted.
+type UnwrittenError struct {
+	Entries uint64
+	Err     error // why they could not be written
+}
+
+func (e *UnwrittenError) Error() string {
+	return fmt.Sprintf("%d entries could not be written: %v", e.Entries, e.Err)
+}
+func (e *UnwrittenError) Unwrap() error { return e.Err }
 
 // shut lets nothing more in, after the notes about what has been lost; for these there is always room.
 func (j *Journal) shut() {
@@ -219,9 +245,11 @@ func (j *Journal) shut() {
 func (j *Journal) finish() error {
 	j.writer.Wait()
 	j.helpers.Wait()
+	j.health.finish()
+	j.lossLog.finish(j.opts.Now(), j.dropped())
 	var lost error
 	if n := j.Stats().Dropped["shutdown"]; n > 0 {
-		lost = fmt.Errorf("close journal: %d entries could not be written within %v: %w", n, j.opts.CloseTimeout, j.Degraded())
+		lost = fmt.Errorf("close journal: %w", &UnwrittenError{n, j.gaveUp})
 	}
 	return errors.Join(lost, j.file.Close())
 }

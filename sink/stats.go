@@ -98,6 +98,13 @@ func (j *Journal) lost() uint64 {
 	return n
 }
 
+// dropped is how many entries the queue had no room for so far.
+func (j *Journal) dropped() uint64 {
+	j.queue.mu.Lock()
+	defer j.queue.mu.Unlock()
+	return j.losses.total["queue"]
+}
+
 func texts(faults map[string]error) map[string]string {
 	t := make(map[string]string, len(faults))
 	for what, err := range faults {

@@ -47,7 +47,7 @@ func (j *Journal) writeChunk(c *chunk) {
 			pause = firstPause
 		}
 		if !j.sleep(pause) {
-			j.abandon(c, rest)
+			j.abandon(c, rest, err)
 			return
 		}
 		pause = min(2*pause, lastPause)
@@ -73,8 +73,9 @@ func (j *Journal) settle(c *chunk, lines []byte) {
 	j.lastWrite = j.opts.Now()
 }
 
-// abandon counts lines of c as lost in shutting down.
-func (j *Journal) abandon(c *chunk, lines []byte) {
+// abandon counts lines of c as lost in shutting down, since err was all that the last try came to.
+func (j *Journal) abandon(c *chunk, lines []byte, err error) {
+	j.gaveUp = err
 	entries := bytes.Count(lines, []byte{'\n'})
 	j.queue.mu.Lock()
 	defer j.queue.mu.Unlock()
@@ -147,8 +148,11 @@ func (j *Journal) watch() {
 		select {
 		case <-j.closing:
 			return
+		case <-j.losing:
+			j.lossLog.look(j.opts.Now(), j.dropped())
 		case <-second.C:
-			j.health.remind(j.lost())
+			j.health.remind()
+			j.lossLog.look(j.opts.Now(), j.dropped())
 			j.noteLosses()
 		}
 	}

@@ -17,6 +17,7 @@ import (
 
 // daemon is the running program: what has been opened, of which its parts are made.
 type daemon struct {
+	cfg      config.Config
 	log      *daemonLog
 	listener *ingest.Listener
 	status   *status.Server // nil: not asked for
@@ -36,8 +37,8 @@ func runDaemon(ctx context.Context, cfg config.Config, from manager, log *daemon
 	signal.Notify(requests, append(reopenSignals(), rotateSignals()...)...)
 	defer signal.Stop(requests)
 
-	d := &daemon{log: log}
-	if err := d.open(cfg, from.sockets); err != nil {
+	d := &daemon{cfg: cfg, log: log}
+	if err := d.open(from.sockets); err != nil {
 		return errors.Join(err, d.abandon())
 	}
 	all := d.parts(requests)
@@ -54,25 +55,25 @@ func runDaemon(ctx context.Context, cfg config.Config, from manager, log *daemon
 }
 
 // open opens all that the parts need. The sockets come first, so that datagrams wait in them from then on.
-func (d *daemon) open(cfg config.Config, sockets []*os.File) error {
-	options := ingestOptions(cfg, d.log.Logger)
+func (d *daemon) open(sockets []*os.File) error {
+	options := ingestOptions(d.cfg, d.log.Logger)
 	options.HandedOver = sockets
 	var err error
 	if d.listener, err = ingest.Listen(options); err != nil {
 		return listenHint(err)
 	}
-	if err := d.openStatus(cfg); err != nil {
+	if err := d.openStatus(); err != nil {
 		return err
 	}
-	return d.openJournal(cfg)
+	return d.openJournal()
 }
 
 // openStatus binds http_addr, if there is one.
-func (d *daemon) openStatus(cfg config.Config) error {
-	if cfg.HTTPAddr == "" || cfg.HTTPAddr == "off" {
+func (d *daemon) openStatus() error {
+	if d.cfg.HTTPAddr == "" || d.cfg.HTTPAddr == "off" {
 		return nil
 	}
-	server, err := status.Listen(cfg.HTTPAddr, versionText(), d.snapshot)
+	server, err := status.Listen(d.cfg.HTTPAddr, versionText(), d.snapshot)
 	if err != nil {
 		return statusHint(err)
 	}
@@ -81,7 +82,8 @@ func (d *daemon) openStatus(cfg config.Config) error {
 	return nil
 }
 
-func (d *daemon) openJournal(cfg config.Config) error {
+func (d *daemon) openJournal() error {
+	cfg := d.cfg
 	if !cfg.JournalEnabled {
 		d.log.Warn().Msg("journal is disabled: receiving and counting, writing nothing")
 		return nil
@@ -122,7 +124,7 @@ func (d *daemon) parts(requests <-chan os.Signal) parts {
 		all.add("status", d.status)
 	}
 	if d.journal != nil {
-		all.add("journal", writing{d.journal})
+		all.add("journal", writing{d.journal, d.cfg.ShutdownTimeout})
 	}
 	all.add("listener", receiving{d.listener, d.appender()})
 	all.add("summary", summing{func() status.Ledger { return d.snapshot().Ledger }, d.listener.TakeHosts, d.log.Logger})
@@ -169,11 +171,14 @@ func (r receiving) Serve(ctx context.Context) error {
 }
 
 // writing is the part that the journal is. It works by itself, and writes out at the end what it was given.
-type writing struct{ journal *sink.Journal }
+type writing struct {
+	journal *sink.Journal
+	timeout config.Duration // for stopping as a whole
+}
 
 func (w writing) Serve(ctx context.Context) error {
 	<-ctx.Done()
-	return w.journal.Close()
+	return stopHint(w.journal.Close(), w.timeout)
 }
 
 // obeying is the part that does what signals ask for, but for those that end the daemon.

@@ -10,6 +10,7 @@ import (
 
 	"hbjournal/config"
 	"hbjournal/ingest"
+	"hbjournal/sink"
 	"hbjournal/sink/rotate"
 )
 
@@ -44,6 +45,18 @@ func journalHint(err error, cfg config.Config) error {
 		return &hintedError{err, "move it away, or set JOURNAL_FILE to another name"}
 	}
 	return &hintedError{err, fmt.Sprintf("%s; set JOURNAL_DIR=./journal or another directory that may be written", access(cfg.JournalDir))}
+}
+
+// stopHint says of entries that could not be written in time what becomes of them, and what that time is.
+func stopHint(err error, timeout config.Duration) error {
+	var unwritten *sink.UnwrittenError
+	if !errors.As(err, &unwritten) {
+		return err
+	}
+	return &hintedError{
+		fmt.Errorf("stop within shutdown_timeout=%v: %w", timeout, err),
+		"the journal's next start notes the loss in it; free the disk, or set SHUTDOWN_TIMEOUT to wait longer",
+	}
 }
 
 // access says who we are, and the mode of the nearest directory above path that exists.
