@@ -107,12 +107,22 @@ func (t *table) host(h summary.Host) {
 	t.traffic(section, h.Row)
 	t.moment(section, name, "first_seen", h.First.Time())
 	t.moment(section, name, "last_seen", h.Last.Time())
+	t.moment(section, name, "last_beat", h.LastBeat.Time())
 	t.count(section, name, "beats", h.Beats)
 	t.count(section, name, "missed", h.Missed)
 	t.number(section, name, "", "interval_seconds", h.Interval)
 	t.number(section, name, "", "kept", h.Kept)
-	t.number(section, name, "", "longest_silence_seconds", h.Silence.To.Sub(h.Silence.From).Seconds())
+	t.number(section, name, "", "longest_silence_seconds", h.Silence.Length().Seconds())
+	t.count(section, name, "silent_at_end", boolean(h.Silent))
 	t.count(section, name, "boots", h.Boots)
+}
+
+// boolean is 1 for true, as the sums of spreadsheets have it.
+func boolean(is bool) int64 {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 func (t *table) plugin(p summary.Plugin) {

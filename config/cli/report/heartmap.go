@@ -26,8 +26,7 @@ type beatRow struct {
 
 // heartMap returns the rows of the map in the order of the names.
 func heartMap(r *summary.Report, zone *time.Location) []beatRow {
-	hosts := slices.SortedFunc(slices.Values(r.Hosts), byTrouble)
-	hosts = hosts[:min(mapRows, len(hosts))]
+	hosts := troubled(r.Hosts, mapRows)
 	slices.SortFunc(hosts, func(a, b summary.Host) int { return byNumber(a.Name, b.Name) })
 	var rows []beatRow
 	for i := range hosts {
@@ -101,7 +100,7 @@ func runOf(columns []summary.Column, at int, what string, zone *time.Location) c
 // presenceText says in words what a strip shows.
 func presenceText(h *summary.Host) string {
 	text := fmt.Sprintf("%s missed, %s", plural(h.Missed, "beat", "beats"), plural(h.Boots, "boot", "boots"))
-	if d := h.Silence.To.Sub(h.Silence.From); d > 0 {
+	if d := h.Silence.Length(); d > 0 {
 		text += ", silent for up to " + span(d)
 	}
 	return text

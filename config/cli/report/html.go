@@ -134,28 +134,15 @@ func newPage(r *summary.Report, opt Options) *page {
 }
 
 func tiles(r *summary.Report) []tile {
-	silent, beats := 0, int64(0)
-	for _, h := range r.Hosts {
-		beats += h.Beats
-		if h.Silent {
-			silent++
-		}
-	}
-	hosts, kept, each := "", "", ""
-	if silent > 0 {
-		hosts = fmt.Sprintf("%d silent at the end", silent)
-	}
-	if beats > 0 {
-		kept = share(beats, beats+r.Missed) + " kept"
-	}
+	each, silent := "", silentRemark(r)
 	if r.Total.Messages > 0 {
 		each = count(r.Total.Bytes/r.Total.Messages) + " B each"
 	}
 	return []tile{
 		{"Messages", fit(r.Total.Messages, 12), figure(r.PerSecond) + "/s", false},
 		{"Bytes", size(r.Total.Bytes), each, false},
-		{"Hosts", count(int64(len(r.Hosts))), hosts, silent > 0},
-		{"Beats missed", fit(r.Missed, 12), kept, r.Missed > 0},
+		{"Hosts", count(int64(len(r.Hosts))), silent, silent != ""},
+		{"Beats missed", fit(r.Missed, 12), keptRemark(r), r.Missed > 0},
 		{"Boots", fit(r.Boots, 12), "", false},
 		{"Lost", fit(r.Gaps.Lost, 12), "in " + plural(r.Gaps.Notes, "gap", "gaps"), r.Gaps.Lost > 0},
 		{"Invalid", fit(r.Invalid.Total(), 12), share(r.Invalid.Total(), r.Total.Messages), false},
@@ -174,9 +161,8 @@ func (p *page) addTime(r *summary.Report, zone *time.Location) {
 }
 
 func (p *page) addHosts(r *summary.Report, zone *time.Location) {
-	hosts := slices.SortedFunc(slices.Values(r.Hosts), byTrouble)
-	p.HostsLeft = max(0, len(hosts)-pageHostRows)
-	for _, h := range hosts[:min(pageHostRows, len(hosts))] {
+	p.HostsLeft = max(0, len(r.Hosts)-pageHostRows)
+	for _, h := range troubled(r.Hosts, pageHostRows) {
 		row := hostRow{
 			Name: label(h.Row, ""), Messages: count(h.Messages), Beats: count(h.Beats), Missed: count(h.Missed),
 			First: moment(h.First.Time(), zone), Last: moment(h.Last.Time(), zone), Boots: count(h.Boots),
@@ -185,7 +171,7 @@ func (p *page) addHosts(r *summary.Report, zone *time.Location) {
 		if h.Interval > 0 {
 			row.Kept, row.Every = percent(h.Kept), span(seconds(h.Interval))
 		}
-		if d := h.Silence.To.Sub(h.Silence.From); d > 0 {
+		if d := h.Silence.Length(); d > 0 {
 			row.Silence = span(d.Truncate(time.Second))
 		}
 		p.Hosts = append(p.Hosts, row)

@@ -1,4 +1,4 @@
-// Package report prints the figures of package summary for people and for programs: as text of at most 80 columns, as
+// Package report prints the figures of package summary for people and for programs: as text as wide as the terminal, as
 // JSON, as CSV of one figure a row, and as one HTML page.
 //
 // The page stands alone: no script, no request to anywhere, held to that by its own Content-Security-Policy, whose only
@@ -23,6 +23,7 @@ type Options struct {
 	Title string         // what was read; "Journal report" if empty
 	Zone  *time.Location // in which times are shown; nil is UTC
 	Color bool           // text only: the output is a terminal that shows colour
+	Width int            // text only: columns, held to 60 at least and 160 at most; 0 is 80
 	Notes []string       // what the reader should know besides, a sentence each: lines that could not be read, say
 }
 
@@ -31,6 +32,14 @@ func (o Options) zone() *time.Location {
 		return time.UTC
 	}
 	return o.Zone
+}
+
+func (o Options) width() int {
+	const least, usual, most = 60, 80, 160
+	if o.Width == 0 {
+		return usual
+	}
+	return min(max(o.Width, least), most)
 }
 
 func (o Options) title() string {

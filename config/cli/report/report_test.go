@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -49,11 +50,19 @@ func TestTextOfADayIsAsInTheGoldenFile(t *testing.T) {
 	}
 }
 
-func TestTextFitsEightyColumns(t *testing.T) {
+func TestTextFitsTheWidthThereIs(t *testing.T) {
 	for name, r := range map[string]summary.Report{"day": sampleDay(t), "hostile": hostile(t), "huge": huge(), "empty": {}} {
-		for line := range strings.Lines(written(t, "text", &r, Options{Title: strings.Repeat("long ", 40)})) {
-			if got := runewidth.StringWidth(strings.TrimSuffix(line, "\n")); got > textWidth {
-				t.Errorf("%s: got %d columns, want %d at most: %s", name, got, textWidth, line)
+		for given, want := range map[int]int{0: 80, 1: 60, 60: 60, 72: 72, 80: 80, 101: 101, 160: 160, 1000: 160} {
+			widest := 0
+			for line := range strings.Lines(written(t, "text", &r, Options{Title: strings.Repeat("long ", 40), Width: given})) {
+				got := runewidth.StringWidth(strings.TrimSuffix(line, "\n"))
+				if got > want {
+					t.Errorf("%s, width %d: got %d columns, want %d at most: %s", name, given, got, want, line)
+				}
+				widest = max(widest, got)
+			}
+			if name == "day" && widest < want {
+				t.Errorf("%s, width %d: got %d columns at most, want the whole width of %d used", name, given, widest, want)
 			}
 		}
 	}
@@ -233,4 +242,50 @@ func TestAnUnknownFormatIsAnError(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `"yaml"`) {
 		t.Errorf("got %v, want an error that names the format", err)
 	}
+}
+
+func TestTextSaysWhoIsSilentSinceWhenAndForHowLong(t *testing.T) {
+	r := sampleDay(t)
+	for _, width := range []int{60, 80, 160} {
+		got := written(t, "text", &r, Options{Width: width})
+		for what, want := range map[string]string{
+			"who is silent":   `(?m)^Silent at the end  1 of 30 hosts.*\n.*\nedge02 +18:17:30 +5h42m +683 +30s$`,
+			"first seen":      `(?m)^build04 .* 0 .* – +12:00:00 +23:59:30$`,
+			"longest silence": `(?m)^db03 .* 324 .*2h42m +00:00:00 +23:59:30$`,
+		} {
+			if !regexp.MustCompile(want).MatchString(got) {
+				t.Errorf("%d columns: %s: got no %s in\n%s", width, what, want, got)
+			}
+		}
+	}
+}
+
+func TestABootHidesNoSilenceInTheText(t *testing.T) {
+	f := func(presence summary.Presence, boots int, want string) {
+		t.Helper()
+		if got, _ := stripMark(summary.Column{Presence: presence, Boots: boots}); got != want {
+			t.Errorf("presence %d with %d boots: got %q, want %q", presence, boots, got, want)
+		}
+	}
+	f(summary.Present, 0, "█")
+	f(summary.Present, 1, "↑")
+	f(summary.Thin, 2, "↑")
+	f(summary.Broken, 0, "▒")
+	f(summary.Broken, 1, "!")
+	f(summary.Silent, 1, "·")
+	f(summary.Absent, 0, " ")
+}
+
+func TestAnEmptyRangeIsNamed(t *testing.T) {
+	f := func(from, to time.Time, want string) {
+		t.Helper()
+		r := summary.Report{From: journal.InstantOf(from), To: journal.InstantOf(to)}
+		if got := period(&r, time.UTC); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	f(time.Time{}, time.Time{}, "no entries")
+	f(midnight, time.Time{}, "no entries since 2026-03-28 00:00:00 UTC")
+	f(time.Time{}, midnight, "no entries before 2026-03-28 00:00:00 UTC")
+	f(midnight, midnight.Add(time.Hour), "2026-03-28 00:00:00 – 2026-03-28 01:00:00 UTC, 1h")
 }

@@ -15,29 +15,30 @@ import (
 	"hbjournal/sink/journal/summary"
 )
 
-// Sizes of the text form, in columns or rows.
+// Rows of the text form's sections.
 const (
-	textWidth = 80
-	barWidth  = 24
-	mapWidth  = 24
-	topRows   = 10
-	hostRows  = 25
+	topRows  = 10
+	hostRows = 25
 )
 
 // text prints a report in the text form. Errors stay in the bufio.Writer until the end.
 type text struct {
 	*bufio.Writer
-	r   *summary.Report
-	opt Options
+	r     *summary.Report
+	opt   Options
+	width int    // in columns
+	stamp string // layout of the times in tables
 }
 
 func writeText(w io.Writer, r *summary.Report, opt Options) error {
-	t := text{bufio.NewWriter(w), r, opt}
+	t := text{bufio.NewWriter(w), r, opt, opt.width(), stampLayout(r, opt.zone())}
 	t.head()
 	if r.Total.Messages > 0 {
+		t.silent()
 		t.rate()
-		t.traffic("By ID", rowsOf(r.IDs, func(k *summary.Kind) summary.Row { return k.Row }), "(no ID)")
+		t.heartbeats()
 		t.hosts()
+		t.traffic("By ID", rowsOf(r.IDs, func(k *summary.Kind) summary.Row { return k.Row }), "(no ID)")
 		t.traffic("By plugin", rowsOf(r.Plugins, func(p *summary.Plugin) summary.Row { return p.Row }), "")
 		t.fields()
 		t.traffic("By source", r.Sources, "")
@@ -57,11 +58,15 @@ func rowsOf[T any](in []T, row func(*T) summary.Row) []summary.Row {
 	return out
 }
 
-// heading prints the name of a section, and beside it what it shows.
+// heading prints the name of a section and what it shows, beside it if there is room.
 func (t *text) heading(name, about string) {
+	between := "  "
+	if runewidth.StringWidth(name)+len(between)+runewidth.StringWidth(about) > t.width {
+		between = "\n"
+	}
 	t.WriteString("\n" + t.style(bold, name))
 	if about != "" {
-		t.WriteString("  " + t.style(dim, about))
+		t.WriteString(between + t.style(dim, about))
 	}
 	t.WriteString("\n")
 }
@@ -77,58 +82,112 @@ const (
 )
 
 func (t *text) style(style, s string) string {
-	if !t.opt.Color || style == "" {
+	if !t.opt.Color || style == "" || s == "" {
 		return s
 	}
 	return style + s + reset
 }
 
+// total is one of the figures at the top, with a remark.
+type total struct{ name, value, remark string }
+
 func (t *text) head() {
 	r := t.r
-	fmt.Fprintf(t, "%s\n%s\n\n", t.style(bold, shorten(t.opt.title(), textWidth)), period(r, t.opt.zone()))
+	fmt.Fprintf(t, "%s\n%s\n\n", t.style(bold, shorten(t.opt.title(), t.width)), shorten(period(r, t.opt.zone()), t.width))
 	each := ""
 	if r.Total.Messages > 0 {
 		each = count(r.Total.Bytes/r.Total.Messages) + " B each"
 	}
-	beats := int64(0)
-	for _, h := range r.Hosts {
-		beats += h.Beats
+	left := []total{
+		{"Messages", fit(r.Total.Messages, 12), figure(r.PerSecond) + "/s"},
+		{"Bytes", size(r.Total.Bytes), each},
+		{"Sources", count(int64(len(r.Sources))), ""},
+		{"Invalid", fit(r.Invalid.Total(), 12), ""},
+		{"Duplicates", fit(r.Duplicates.Count, 12), ""},
 	}
-	kept := ""
-	if beats > 0 {
-		kept = share(beats, beats+r.Missed) + " kept"
+	right := []total{
+		{"Hosts", count(int64(len(r.Hosts))), strings.TrimSuffix(silentRemark(r), " at the end")},
+		{"Beats missed", fit(r.Missed, 12), keptRemark(r)},
+		{"Boots", fit(r.Boots, 12), ""},
+		{"Lost", fit(r.Gaps.Lost, 12), "in " + plural(r.Gaps.Notes, "gap", "gaps")},
+		{"Without name", fit(r.Unnamed.Messages, 12), ""},
 	}
-	t.pair("Messages", fit(r.Total.Messages, 12), figure(r.PerSecond)+"/s", "Hosts", count(int64(len(r.Hosts))), "")
-	t.pair("Bytes", size(r.Total.Bytes), each, "Beats missed", fit(r.Missed, 12), kept)
-	t.pair("Sources", count(int64(len(r.Sources))), "", "Boots", fit(r.Boots, 12), "")
-	t.pair("Invalid", fit(r.Invalid.Total(), 12), "", "Lost", fit(r.Gaps.Lost, 12), "in "+plural(r.Gaps.Notes, "gap", "gaps"))
-	t.pair("Duplicates", fit(r.Duplicates.Count, 12), "", "Without name", fit(r.Unnamed.Messages, 12), "")
+	const besides = 80 // from this width on they stand side by side
+	for i := range left {
+		a, b := left[i], right[i]
+		if t.width >= besides {
+			t.line("%-11s%12s  %-14s %-13s%12s  %s", a.name, a.value, a.remark, b.name, b.value, b.remark)
+			continue
+		}
+		left[i].name = pad(a.name, 13)
+		t.line("%s%12s  %s", left[i].name, a.value, a.remark)
+	}
+	if t.width < besides {
+		for _, b := range right {
+			t.line("%-13s%12s  %s", b.name, b.value, b.remark)
+		}
+	}
 }
 
-// pair prints two figures side by side, each with a remark.
-func (t *text) pair(a, av, ar, b, bv, br string) {
-	line := fmt.Sprintf("%-11s%12s  %-14s %-13s%12s  %s", a, av, ar, b, bv, br)
-	t.WriteString(strings.TrimRight(line, " ") + "\n")
+// line prints a line without spaces at its end.
+func (t *text) line(format string, args ...any) {
+	t.WriteString(strings.TrimRight(fmt.Sprintf(format, args...), " ") + "\n")
+}
+
+// silent prints who is silent at the end of the report.
+func (t *text) silent() {
+	if len(t.r.Hosts) == 0 {
+		return
+	}
+	silent := t.r.SilentHosts()
+	if len(silent) == 0 {
+		t.heading("Silent at the end", fmt.Sprintf("none of %s", plural(int64(len(t.r.Hosts)), "host", "hosts")))
+		return
+	}
+	t.heading("Silent at the end", fmt.Sprintf("%s of %s, the longest first", count(int64(len(silent))),
+		plural(int64(len(t.r.Hosts)), "host", "hosts")))
+	table := textTable{least: 14, columns: []column{
+		{head: ""}, {head: "last beat", width: len(t.stamp)}, {head: "for", width: 8}, {head: "missed", width: 8}, {head: "every", width: 7},
+	}}
+	for _, h := range silent[:min(hostRows, len(silent))] {
+		now := h.Standing(t.r.To.Time())
+		table.add(cell{label(h.Row, ""), red}, t.at(now.LastBeat.Time()), cell{text: briefly(t.r.To.Sub(now.LastBeat))},
+			cell{text: fit(now.Missed, 8)}, cell{text: span(seconds(h.Interval))})
+	}
+	t.table(&table)
+	t.more(len(silent)-hostRows, "")
 }
 
 func (t *text) rate() {
-	const narrow = textWidth - 2
-	r := t.r
-	rates := squeeze(r.Rate(r.Timeline.Counts), narrow)
+	rates := squeeze(t.r.Rate(t.r.Timeline.Counts), t.width)
 	peak := slices.Max(rates)
 	t.heading("Rate", fmt.Sprintf("up to %s messages a second", figure(peak)))
 	t.WriteString(sparkline(rates, peak) + "\n")
-	if len(rates) > 20 {
-		t.WriteString(axis(chart.Ticks(r.Start(), r.End(), 5, t.opt.zone()), len(rates)) + "\n")
-	}
+	t.axis(0, len(rates))
 }
 
-// squeeze returns at most width values: the means of as many neighbours as it takes.
+// axis writes the times below a drawing of that many columns, behind some that are indented.
+func (t *text) axis(indent, columns int) {
+	const fewest = 20
+	if columns <= fewest {
+		return
+	}
+	line := ""
+	for _, m := range chart.Ticks(t.r.Start(), t.r.End(), columns/12, t.opt.zone()) {
+		at := indent + int(m.At*float64(columns))
+		if used := runewidth.StringWidth(line); (used == 0 || at > used) && at+len(m.Text) <= t.width {
+			line += strings.Repeat(" ", at-used) + m.Text
+		}
+	}
+	t.WriteString(t.style(dim, line) + "\n")
+}
+
+// squeeze returns at most width values: the means of as many neighbours as it takes, which may be one more or less.
 func squeeze(values []float64, width int) []float64 {
-	per := (len(values) + width - 1) / width
+	width = min(width, len(values))
 	var out []float64
-	for group := range slices.Chunk(values, max(per, 1)) {
-		sum := 0.0
+	for i := range width {
+		group, sum := values[i*len(values)/width:(i+1)*len(values)/width], 0.0
 		for _, v := range group {
 			sum += v
 		}
@@ -151,21 +210,9 @@ func sparkline(values []float64, peak float64) string {
 	return b.String()
 }
 
-// axis writes each tick below its column, as far as there is room.
-func axis(marks []chart.Tick, width int) string {
-	line := ""
-	for _, m := range marks {
-		at := int(m.At * float64(width))
-		if used := runewidth.StringWidth(line); (used == 0 || at > used) && at+len(m.Text) <= textWidth {
-			line += strings.Repeat(" ", at-used) + m.Text
-		}
-	}
-	return line
-}
-
-// bar draws value as a share of peak, in eighths of a column.
-func bar(value, peak int64) string {
-	eighths := int(math.Ceil(float64(value) / float64(max(peak, 1)) * barWidth * 8))
+// bar draws value as a share of peak in at most width columns, in eighths of a column.
+func bar(value, peak int64, width int) string {
+	eighths := int(math.Ceil(float64(value) / float64(max(peak, 1)) * float64(width) * 8))
 	text := strings.Repeat("█", eighths/8)
 	if rest := eighths % 8; rest > 0 {
 		text += string([]rune(" ▏▎▍▌▋▊▉")[rest])
@@ -179,11 +226,13 @@ func (t *text) traffic(name string, rows []summary.Row, none string) {
 		return
 	}
 	t.heading(name, "")
-	const nameWidth = 22
+	const figures, longest = 34, 60 // columns of the figures with the spaces around them, and of a bar
+	barWidth := min((t.width-figures)/2, longest)
+	nameWidth := t.width - figures - barWidth
 	peak := slices.MaxFunc(rows, func(a, b summary.Row) int { return cmp.Compare(a.Messages, b.Messages) }).Messages
 	for _, row := range rows[:min(topRows, len(rows))] {
 		fmt.Fprintf(t, "%s %13s %7s %8s  %s\n", pad(label(row, none), nameWidth), fit(row.Messages, 13),
-			share(row.Messages, t.r.Total.Messages), size(row.Bytes), t.style(green, bar(row.Messages, peak)))
+			share(row.Messages, t.r.Total.Messages), size(row.Bytes), t.style(green, bar(row.Messages, peak, barWidth)))
 	}
 	t.more(len(rows)-topRows, "")
 }
@@ -195,84 +244,38 @@ func (t *text) more(n int, order string) {
 	}
 }
 
-// pad returns s in exactly width columns.
-func pad(s string, width int) string {
-	return runewidth.FillRight(shorten(s, width), width)
-}
-
-// byTrouble orders hosts by what needs a look: beats missed, then boots, then the name.
-func byTrouble(a, b summary.Host) int {
-	return cmp.Or(cmp.Compare(b.Missed, a.Missed), cmp.Compare(b.Boots, a.Boots), cmp.Compare(a.Name, b.Name))
-}
-
-func (t *text) hosts() {
-	if len(t.r.Hosts) == 0 {
-		return
-	}
-	hosts := slices.SortedFunc(slices.Values(t.r.Hosts), byTrouble)
-	t.heading("Hosts", "█ heard  ▓ less than usual  ▒ in part  · silent  ↑ boot")
-	const nameWidth = 18
-	t.WriteString(t.style(dim, fmt.Sprintf("%s %9s %6s %6s %6s %5s", pad("most beats missed", nameWidth),
-		"messages", "missed", "kept", "every", "boots")) + "\n")
-	for i := range hosts[:min(hostRows, len(hosts))] {
-		h := &hosts[i]
-		kept, every := "", ""
-		if h.Interval > 0 {
-			kept, every = strings.ReplaceAll(percent(h.Kept), " ", ""), span(seconds(h.Interval))
-		}
-		missed := fmt.Sprintf("%6s", fit(h.Missed, 6))
-		if h.Missed > 0 {
-			missed = t.style(red, missed)
-		}
-		fmt.Fprintf(t, "%s %9s %s %6s %6s %5s %s\n", pad(label(h.Row, ""), nameWidth),
-			fit(h.Messages, 9), missed, kept, shorten(every, 6), fit(h.Boots, 5), t.strip(h))
-	}
-	t.more(len(hosts)-hostRows, " that missed fewer")
-}
-
-// strip draws when h was heard.
-func (t *text) strip(h *summary.Host) string {
-	var b strings.Builder
-	for _, c := range t.r.Columns(h, mapWidth) {
-		if c.Boots > 0 {
-			b.WriteString(t.style(amber, "↑"))
-			continue
-		}
-		switch c.Presence {
-		case summary.Absent:
-			b.WriteString(" ")
-		case summary.Silent:
-			b.WriteString(t.style(red, "·"))
-		case summary.Broken:
-			b.WriteString(t.style(amber, "▒"))
-		case summary.Thin:
-			b.WriteString(t.style(green, "▓"))
-		case summary.Present:
-			b.WriteString(t.style(green, "█"))
-		}
-	}
-	return strings.TrimRight(b.String(), " ")
-}
-
+// fields prints the numeric fields of each plugin below its name.
 func (t *text) fields() {
-	var lines []string
+	table := textTable{least: 18, columns: []column{
+		{head: ""},
+		{head: "values", width: 10, rank: 1},
+		{head: "min", width: 9},
+		{head: "median", width: 9},
+		{head: "95th", width: 9},
+		{head: "max", width: 9},
+	}}
+	const most = 4 * topRows
+	shown := 0
+	left := 0
 	for _, p := range t.r.Plugins {
-		for _, f := range p.Fields {
-			lines = append(lines, fmt.Sprintf("%s %s %10s %9s %9s %9s %9s", pad(label(p.Row, ""), 16),
-				pad(printable(f.Name), 12), fit(f.Count, 10), figure(f.Min), figure(f.Median), figure(f.P95), figure(f.Max)))
+		for i, f := range p.Fields {
+			if shown == most {
+				left++
+				continue
+			}
+			if i == 0 {
+				table.add(cell{label(p.Row, ""), bold})
+			}
+			shown++
+			table.add(cell{text: "  " + printable(f.Name)}, cell{text: fit(f.Count, 10)}, cell{text: figure(f.Min)},
+				cell{text: figure(f.Median)}, cell{text: figure(f.P95)}, cell{text: figure(f.Max)})
 		}
 	}
-	if len(lines) == 0 {
-		return
+	if shown > 0 {
+		t.heading("Plugin fields", "median and 95th percentile within 1 %")
+		t.table(&table)
+		t.more(left, "")
 	}
-	t.heading("Plugin fields", "median and 95th percentile within 1 %")
-	t.WriteString(t.style(dim, fmt.Sprintf("%s %s %10s %9s %9s %9s %9s", pad("plugin", 16), pad("field", 12),
-		"values", "min", "median", "95th", "max")) + "\n")
-	const most = 4 * topRows
-	for _, line := range lines[:min(most, len(lines))] {
-		t.WriteString(line + "\n")
-	}
-	t.more(len(lines)-most, "")
 }
 
 func (t *text) gaps() {
@@ -281,8 +284,10 @@ func (t *text) gaps() {
 		return
 	}
 	t.heading("Gaps", "what the journal says was lost")
+	const figures = 40 // columns
 	for _, gap := range g.List[:min(topRows, len(g.List))] {
-		fmt.Fprintf(t, "%s  %s lost  %s\n", moment(gap.At.Time(), t.opt.zone()), fit(gap.Lost, 12), shorten(printable(gap.Reason), 40))
+		fmt.Fprintf(t, "%s  %s lost  %s\n", moment(gap.At.Time(), t.opt.zone()), fit(gap.Lost, 12),
+			shorten(printable(gap.Reason), t.width-figures))
 	}
 	t.more(int(g.Notes)-topRows, "")
 }

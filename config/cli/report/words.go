@@ -172,6 +172,26 @@ func plural(n int64, one, many string) string {
 	return fit(n, 6) + " " + many
 }
 
+// silentRemark says how many hosts are silent at the end, if any are.
+func silentRemark(r *summary.Report) string {
+	if n := len(r.SilentHosts()); n > 0 {
+		return count(int64(n)) + " silent at the end"
+	}
+	return ""
+}
+
+// keptRemark says which share of the beats promised came, if any were.
+func keptRemark(r *summary.Report) string {
+	beats := int64(0)
+	for _, h := range r.Hosts {
+		beats += h.Beats
+	}
+	if beats == 0 {
+		return ""
+	}
+	return share(beats, beats+r.Missed) + " kept"
+}
+
 const dateTime = "2006-01-02 15:04:05"
 
 // moment returns t as it is shown in tables, "–" for the zero time.
@@ -184,8 +204,13 @@ func moment(t time.Time, zone *time.Location) string {
 
 // period returns the range of the report and how long it is.
 func period(r *summary.Report, zone *time.Location) string {
-	if r.From == 0 {
+	switch {
+	case r.From == 0 && r.To == 0:
 		return "no entries"
+	case r.From == 0:
+		return "no entries before " + r.To.Time().In(zone).Format(dateTime+" MST")
+	case r.To == 0:
+		return "no entries since " + r.From.Time().In(zone).Format(dateTime+" MST")
 	}
 	from, to := r.From.Time().In(zone), r.To.Time().In(zone)
 	name := to.Format("MST")

@@ -25,17 +25,14 @@ type Column struct {
 	Boots    int
 }
 
-// Columns divides the timeline into at most n columns of whole buckets, and says for each what was heard of h.
-// An empty bucket is silent if, at its end or the report's, the next message was overdue by half an interval.
+// Columns divides the timeline into n columns of whole buckets, fewer if there are not so many, and says for each what was
+// heard of h. An empty bucket is silent if, at its end or the report's, the next message was overdue by half an interval.
 func (r *Report) Columns(h *Host, n int) []Column {
-	per := (len(r.Timeline.Counts) + n - 1) / max(n, 1)
-	if per == 0 {
-		return nil
-	}
 	share := r.bucketShares(h)
-	columns := make([]Column, 0, n)
-	for from := 0; from < len(share); from += per {
-		to := min(from+per, len(share))
+	n = min(n, len(share))
+	columns := make([]Column, 0, max(n, 0))
+	for i := range n {
+		from, to := i*len(share)/n, (i+1)*len(share)/n
 		c := Column{From: r.bucketStart(from), To: r.bucketStart(to), Presence: presence(share[from:to])}
 		for _, m := range h.Counts[from:to] {
 			c.Count += int64(m)

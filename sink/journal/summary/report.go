@@ -54,6 +54,7 @@ type Host struct {
 	Row
 	First    journal.Instant   `json:"first_seen"`
 	Last     journal.Instant   `json:"last_seen"`
+	LastBeat journal.Instant   `json:"last_beat,omitzero"`
 	Beats    int64             `json:"beats"`
 	Missed   int64             `json:"missed"`
 	Interval float64           `json:"interval_seconds"` // as the last beat promised; 0 if none did
@@ -70,6 +71,9 @@ type Silence struct {
 	From journal.Instant `json:"from"`
 	To   journal.Instant `json:"to"`
 }
+
+// Length is how long it lasted.
+func (s Silence) Length() time.Duration { return s.To.Sub(s.From) }
 
 // Plugin is the traffic of one plugin, and its numeric fields in the order in which they were first seen.
 type Plugin struct {
@@ -107,11 +111,12 @@ func (s *Summary) Report() Report {
 		Gaps:       Gaps{s.notes.gapCount, s.notes.lost, slices.Clone(s.notes.gaps)},
 		Duplicates: Duplicates{s.notes.dupNotes, s.notes.duplicate},
 	}
+	r.From, r.To = instant(s.from), instant(s.until)
 	if s.seen.n > 0 {
-		r.From, r.To = instant(s.seen.first), instant(s.seen.last)
+		r.From, r.To = instant(s.seen.first), max(r.To, instant(s.seen.last))
 		r.Timeline.Start = instant(s.lo * s.width)
 	}
-	if seconds := r.To.Sub(r.From).Seconds(); seconds > 0 {
+	if seconds := r.To.Sub(r.From).Seconds(); seconds > 0 && s.seen.n > 0 {
 		r.PerSecond = float64(s.total.Messages) / seconds
 	}
 	r.Timeline.Step = time.Duration(s.width) * time.Millisecond
@@ -179,9 +184,9 @@ func (s *Summary) reportHosts() []Host {
 
 func (s *Summary) reportHost(row Row, h *host) Host {
 	row.Tally = h.tally
-	beats := h.beats.until(s.latest)
+	beats := h.beats.until(s.ends())
 	out := Host{
-		Row: row, First: instant(h.span.first), Last: instant(h.span.last),
+		Row: row, First: instant(h.span.first), Last: instant(h.span.last), LastBeat: instant(h.beats.last),
 		Beats: beats.beats, Missed: beats.missed, Interval: float64(beats.interval) / 1000, Kept: 1,
 		Silent: beats.missed > h.beats.missed, Boots: h.boots, Counts: h.times.slice(s.lo, s.buckets()),
 	}

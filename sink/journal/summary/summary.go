@@ -1,6 +1,8 @@
 package summary
 
 import (
+	"time"
+
 	"hbjournal/sink/journal"
 )
 
@@ -19,15 +21,16 @@ const latestMillis = 253_402_300_799_999
 
 // Summary is the figures of a stretch of a journal. It is not safe for use by several goroutines at once.
 type Summary struct {
-	total   Tally
-	seen    span  // of the entries counted or skipped; only whether its n is 0 means something
-	latest  int64 // instant of the entry counted or skipped last; before seen.last if the clock was set back
-	unnamed Tally
-	ids     table[kind]
-	hosts   table[host]
-	plugins table[plugin]
-	sources table[Tally]
-	notes   notes
+	total       Tally
+	seen        span  // of the entries counted or skipped; only whether its n is 0 means something
+	latest      int64 // instant of the entry counted or skipped last; before seen.last if the clock was set back
+	from, until int64 // what Cover was told, in Unix milliseconds; 0: nothing
+	unnamed     Tally
+	ids         table[kind]
+	hosts       table[host]
+	plugins     table[plugin]
+	sources     table[Tally]
+	notes       notes
 
 	step   int   // of widthMillis, for all timelines
 	width  int64 // widthMillis(step)
@@ -98,6 +101,19 @@ func (s *Summary) Skip(e *journal.Entry) {
 	s.reach(clampMillis(e.Millis))
 }
 
+// Cover notes that the figures are to be about the range from one instant until another, zero being none. Until is where
+// they end, though nothing came any more: silence is judged up to it. From only says where a range begins in which there
+// is nothing at all; else the first entry begins it.
+func (s *Summary) Cover(from, until time.Time) {
+	s.from, s.until = int64(journal.InstantOf(from)), int64(journal.InstantOf(until))
+	if s.seen.n > 0 && s.until > s.seen.last {
+		s.reach(clampMillis(s.until - 1)) // The instant itself is not in the range, and takes no bucket.
+	}
+}
+
+// ends returns up to when silence is judged.
+func (s *Summary) ends() int64 { return max(s.latest, s.until) }
+
 func (s *Summary) addHost(m *message, at int64, size int, bucket int64) {
 	if len(m.name) == 0 {
 		s.unnamed.add(size)
@@ -154,7 +170,8 @@ func (s *Summary) Merge(later *Summary) {
 
 // Reset empties the Summary, and keeps its memory for the next stretch of the same journal.
 func (s *Summary) Reset() {
-	s.total, s.unnamed, s.notes, s.seen, s.latest = Tally{}, Tally{}, notes{}, span{}, 0
+	s.total, s.unnamed, s.notes, s.seen = Tally{}, Tally{}, notes{}, span{}
+	s.latest, s.from, s.until = 0, 0, 0
 	s.ids.reset((*kind).reset)
 	s.hosts.reset((*host).reset)
 	s.sources.reset((*Tally).reset)

@@ -80,7 +80,7 @@ func TestColumnsShowWhenAHostWasSilent(t *testing.T) {
 		}
 	}
 	f(r.Hosts[0], "############")
-	f(r.Hosts[1], "  ####:.#!###")
+	f(r.Hosts[1], "  ####:.:!###")
 }
 
 func TestAShortReportIsNotSilentBetweenBeats(t *testing.T) {
