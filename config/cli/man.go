@@ -140,6 +140,9 @@ func manVariables(cmd *cobra.Command) (items []manItem) {
 	if has("color") {
 		items = append(items, manItem{"NO_COLOR", "if it is not empty, nothing is coloured by itself"})
 	}
+	if has("title") {
+		items = append(items, manItem{"COLUMNS", "the width of the text, in place of the terminal's"})
+	}
 	if has("reverse") {
 		items = append(items, manItem{"TMPDIR", "where compressed files are unpacked to be read backwards"})
 	}

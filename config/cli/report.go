@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
+	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +30,10 @@ const reportExample = `  # how yesterday went
   zcat old.gz | hbjournal report -`
 
 // reportFlags are the flags of `report`, beside those of its selection.
-type reportFlags struct{ printFlags }
+type reportFlags struct {
+	printFlags
+	title string
+}
 
 func newReport(env Env) *cobra.Command {
 	cmd := &cobra.Command{
@@ -36,7 +41,9 @@ func newReport(env Env) *cobra.Command {
 		Short: "Sum up a range of the journal: traffic, hosts, missed beats, boots, losses, plugin figures",
 		Long: "Sum up the entries of the journal and all its backups, or of the FILEs if given, - for standard input.\n\n" +
 			"A host's heartbeat (ID HTB) promises the next after its interval; one that is later by more than half an\n" +
-			"interval is missed, and so are those that should have come between the last and the end of the range.\n" +
+			"interval is missed, and so are those that should have come between the last and the end of the range: that is\n" +
+			"what --until says, but now at the latest, or without it the last entry. So 'report --until now' sees that nothing\n" +
+			"comes any more.\n" +
 			"Median and 95th percentile of plugin fields are within 1 %, all other figures are exact. In memory are hosts and\n" +
 			"plugins, never entries; of more than 16384 hosts or sources the rest are counted together.",
 		Example: reportExample,
@@ -44,6 +51,7 @@ func newReport(env Env) *cobra.Command {
 	var f reportFlags
 	selection := addSelection(cmd, env)
 	f.add(cmd, report.Formats(), "text is")
+	cmd.Flags().Var(&oneText{&f.title}, "title", "`text` above the report, in place of the host and path of the journal")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return runReport(cmd.Context(), f, selection, args)
 	}
@@ -74,6 +82,9 @@ func runReport(ctx context.Context, f reportFlags, s *selection, args []string) 
 		if interrupted {
 			opt.Notes = append(opt.Notes, "Interrupted: this is only what was read until then.")
 		}
+		if note := lastBefore(ctx, r, &figures); note != "" {
+			opt.Notes = append(opt.Notes, note)
+		}
 		if n := r.faults.count; n > 0 {
 			opt.Notes = append(opt.Notes, fmt.Sprintf("Faults in the files: %d. The rest was read; 'hbjournal verify' lists them.", n))
 		}
@@ -86,20 +97,70 @@ func runReport(ctx context.Context, f reportFlags, s *selection, args []string) 
 
 // options are how the report is printed.
 func (f *reportFlags) options(r *reading, args []string) report.Options {
-	return report.Options{Title: reportTitle(r.selection, args), Zone: r.zone(), Color: f.colored(r.env)}
+	title := f.title
+	if title == "" {
+		title = reportTitle(r.selection, args)
+	}
+	return report.Options{Title: title, Zone: r.zone(), Color: f.colored(r.env), Width: reportWidth(r.env)}
 }
 
-// reportTitle names what is read.
+// reportTitle names what is read, so that it can be told from the journals of other hosts.
 func reportTitle(s *selection, args []string) string {
 	switch {
 	case len(args) == 0:
-		return s.cfg.Config.JournalFile
-	case len(args) > 1:
-		return fmt.Sprintf("%d journal files", len(args))
-	case args[0] == read.Stdin:
+		if host, err := os.Hostname(); err == nil {
+			return host + ": " + absolute(s.place())
+		}
+		return absolute(s.place())
+	case slices.Contains(args, read.Stdin):
 		return "standard input"
+	case len(args) == 1:
+		return absolute(args[0])
 	}
-	return filepath.Base(args[0])
+	dir := filepath.Dir(absolute(args[0]))
+	for _, path := range args {
+		if filepath.Dir(absolute(path)) != dir {
+			return fmt.Sprintf("%d journal files", len(args))
+		}
+	}
+	return fmt.Sprintf("%d journal files in %s", len(args), dir)
+}
+
+// absolute returns path from the root on, if that can be found out.
+func absolute(path string) string {
+	if whole, err := filepath.Abs(path); err == nil {
+		return whole
+	}
+	return path
+}
+
+// reportWidth is the width of the text: that of COLUMNS or of the terminal; 0: neither is known.
+func reportWidth(env Env) int {
+	if columns, err := strconv.Atoi(env.environ()["COLUMNS"]); err == nil && columns > 0 {
+		return columns
+	}
+	columns, _ := terminalWidth(env.Stdout)
+	return columns
+}
+
+// lastBefore says when the last entry before a range came in which there is nothing at all; "" if there is any, or none
+// is known.
+func lastBefore(ctx context.Context, r *reading, figures *summary.Report) string {
+	from := figures.From
+	if len(figures.Timeline.Counts) > 0 || from == 0 || slices.Contains(r.options.Paths, read.Stdin) {
+		return ""
+	}
+	before := r.options
+	before.Since, before.Until = time.Time{}, from.Time()
+	filter, err := journal.NewFilter(journal.FilterOptions{Until: before.Until})
+	if err != nil {
+		return ""
+	}
+	entries, _, err := read.Tail(ctx, before, 1, filter, func(*read.CorruptError) {})
+	if err != nil || len(entries) == 0 {
+		return ""
+	}
+	return "The last entry before came at " + time.UnixMilli(entries[0].Millis).In(r.zone()).Format("2006-01-02 15:04:05 MST") + "."
 }
 
 // stretch is what one block of a journal comes to.
@@ -136,10 +197,19 @@ func summarize(ctx context.Context, r *reading) (summary.Report, error) {
 		r.bar.show()
 		return nil
 	})
-	if errors.Is(err, io.EOF) {
-		err = nil
+	if err == nil {
+		total.Cover(r.options.Since, rangeEnd(r))
 	}
 	return total.Report(), err
+}
+
+// rangeEnd returns the end that --until gives the range: what has not been yet is no silence. It is the zero time without one.
+func rangeEnd(r *reading) time.Time {
+	now := r.clock()
+	if r.options.Until.After(now) {
+		return now
+	}
+	return r.options.Until
 }
 
 // read adds the entries of b. It runs on several goroutines.

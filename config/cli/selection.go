@@ -100,11 +100,7 @@ func (s *selection) prepare(args []string) error {
 
 // times are the bounds of the selection; the zero time does not bound.
 func (s *selection) times() (since, until time.Time, err error) {
-	now := time.Now
-	if s.now != nil {
-		now = s.now
-	}
-	at := now().In(s.zone())
+	at := s.clock().In(s.zone())
 	if s.around != "" || s.within != "" {
 		return s.timesAround(at)
 	}
@@ -118,6 +114,14 @@ func (s *selection) times() (since, until time.Time, err error) {
 			since.Format(time.RFC3339), until.Format(time.RFC3339))
 	}
 	return since, until, errors.Join(errSince, errUntil)
+}
+
+// clock is the time it is now.
+func (s *selection) clock() time.Time {
+	if s.now != nil {
+		return s.now()
+	}
+	return time.Now()
 }
 
 // timesAround are the bounds that --around and --within come to.

@@ -44,6 +44,9 @@ func writeText(w io.Writer, r *summary.Report, opt Options) error {
 		t.traffic("By source", r.Sources, "")
 		t.gaps()
 	}
+	if r.Total.Messages == 0 {
+		t.WriteString("\nNo message is in this range.\n")
+	}
 	for _, note := range opt.Notes {
 		fmt.Fprintf(t, "\n%s\n", printable(note))
 	}
@@ -226,7 +229,7 @@ func (t *text) traffic(name string, rows []summary.Row, none string) {
 		return
 	}
 	t.heading(name, "")
-	const figures, longest = 34, 60 // columns of the figures with the spaces around them, and of a bar
+	const figures, longest = 33, 60 // columns of the figures with the spaces around them, and of a bar
 	barWidth := min((t.width-figures)/2, longest)
 	nameWidth := t.width - figures - barWidth
 	peak := slices.MaxFunc(rows, func(a, b summary.Row) int { return cmp.Compare(a.Messages, b.Messages) }).Messages
