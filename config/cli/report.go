@@ -156,11 +156,13 @@ func lastBefore(ctx context.Context, r *reading, figures *summary.Report) string
 	if err != nil {
 		return ""
 	}
-	entries, _, err := read.Tail(ctx, before, 1, filter, func(*read.CorruptError) {})
-	if err != nil || len(entries) == 0 {
+	source := read.OpenBack(before)
+	defer source.Close()
+	newest := read.NewReader(ctx, source, filter, nil)
+	if !newest.Next() {
 		return ""
 	}
-	return "The last entry before came at " + time.UnixMilli(entries[0].Millis).In(r.zone()).Format("2006-01-02 15:04:05 MST") + "."
+	return "The last entry before came at " + time.UnixMilli(newest.Entry().Millis).In(r.zone()).Format("2006-01-02 15:04:05 MST") + "."
 }
 
 // stretch is what one block of a journal comes to.
