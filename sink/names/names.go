@@ -11,7 +11,6 @@ package names
 
 import (
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -45,9 +44,13 @@ func Parse(base, name string) (Backup, bool) {
 		return Backup{}, false
 	}
 	text, ending := rest[:len(StampLayout)], rest[len(StampLayout):]
+	if !slices.Contains(endings, ending) {
+		return Backup{}, false
+	}
 	stamp, err := time.Parse(StampLayout, text)
 	// time.Parse is lenient (it takes fractions, for one), so the text must also print back as it was.
-	if err != nil || stamp.Format(StampLayout) != text || !slices.Contains(endings, ending) {
+	var printed [len(StampLayout) + 8]byte
+	if err != nil || string(stamp.AppendFormat(printed[:0], StampLayout)) != text {
 		return Backup{}, false
 	}
 	return Backup{Name: name, Stamp: stamp, Ending: ending}, true
@@ -61,40 +64,36 @@ var renamings = regexp.MustCompile(`^(\.[0-9]{1,4}|-[0-9]{8}(-?[0-9]+)?|\.gz|\.z
 // is not ours any more.
 func StampOf(base, name string) (time.Time, bool) {
 	end := len(base) + 1 + len(StampLayout)
-	if len(name) < end || !renamings.MatchString(name[end:]) {
+	if len(name) < end || !slices.Contains(endings, name[end:]) && !renamings.MatchString(name[end:]) {
 		return time.Time{}, false
 	}
 	b, ok := Parse(base, name[:end])
 	return b.Stamp, ok
 }
 
-// Newest is the greatest stamp that the files in dir have, those that were renamed included.
-func Newest(dir, base string) (newest time.Time, err error) {
-	entries, err := os.ReadDir(dir)
+// Backups returns the backups of base in dir, oldest first by the time in their names. Of one stamp with several endings,
+// the plain file comes first. Directories and other things that are not regular files are left out.
+func Backups(dir, base string) ([]Backup, error) {
+	backups, _, err := BackupsAndNewest(dir, base)
+	return backups, err
+}
+
+// BackupsAndNewest also returns the greatest stamp in any name, those of files that were renamed included: no new backup
+// may have it, or an earlier one.
+func BackupsAndNewest(dir, base string) (backups []Backup, newest time.Time, err error) {
+	entries, err := list(dir)
 	if err != nil {
-		return newest, fmt.Errorf("list backups: %w", err)
+		return nil, newest, fmt.Errorf("list backups: %w", err)
 	}
 	for _, e := range entries {
 		if stamp, ok := StampOf(base, e.Name()); ok && stamp.After(newest) {
 			newest = stamp
 		}
-	}
-	return newest, nil
-}
-
-// Backups returns the backups of base in dir, oldest first by the time in their names. Of one stamp with several endings,
-// the plain file comes first. Directories and other things that are not regular files are left out.
-func Backups(dir, base string) ([]Backup, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("list backups: %w", err)
-	}
-	var backups []Backup
-	for _, e := range entries {
 		if b, ok := Parse(base, e.Name()); ok && e.Type().IsRegular() {
 			backups = append(backups, b)
 		}
 	}
-	// ReadDir sorts by name, and names of one base sort by stamp, then ending.
-	return backups, nil
+	// Names of one base sort by stamp, then ending.
+	slices.SortFunc(backups, func(a, b Backup) int { return strings.Compare(a.Name, b.Name) })
+	return backups, newest, nil
 }

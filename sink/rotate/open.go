@@ -84,14 +84,12 @@ func sameFileAt(f *os.File, path string) bool {
 
 // recover brings the files into order and opens the live one.
 func (f *File) recover() error {
-	backups, err := names.Backups(f.opts.Dir, f.opts.Name)
+	backups, newest, err := names.BackupsAndNewest(f.opts.Dir, f.opts.Name)
 	if err != nil {
 		return err
 	}
+	f.newest = newest
 	f.figures.change(func(s *Stats) { s.Backups = len(backups) })
-	if f.newest, err = names.Newest(f.opts.Dir, f.opts.Name); err != nil {
-		return err
-	}
 	if err := f.finishRotation(backups); err != nil {
 		return err
 	}

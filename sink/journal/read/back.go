@@ -14,7 +14,7 @@ import (
 
 // A Back is a Source that reads a journal backwards: the live file first, each file from its end.
 type Back struct {
-	opener  opener
+	files   sequence
 	ordered bool // as for a stream
 	bounds
 	current
@@ -30,13 +30,13 @@ type Back struct {
 func OpenBack(opt Options) *Back {
 	s := &Back{bounds: boundsOf(opt), count: opt.Count, ordered: true}
 	if len(opt.Paths) == 0 {
-		s.opener = &backChain{chain: chain{dir: opt.Dir, base: opt.Base, step: -1}}
+		s.files = newBackChain(opt.Dir, opt.Base)
 		return s
 	}
 	paths, ordered := names.Sort(opt.Paths)
 	paths = slices.Clone(paths)
 	slices.Reverse(paths)
-	s.opener, s.ordered = &list{paths: paths, stdin: opt.Stdin}, ordered
+	s.files, s.ordered = &list{paths: paths, stdin: opt.Stdin}, ordered
 	return s
 }
 
@@ -72,7 +72,7 @@ func (s *Back) End() Cursor {
 // open goes to the next file that may hold entries of the time asked for. A fault of it stands at its end, so it comes
 // in a block of its own, and what could be read before it follows.
 func (s *Back) open(ctx context.Context, b *Block) error {
-	f, err := s.opener.next()
+	f, err := s.files.next()
 	if errors.As(err, &b.Fault) {
 		b.Path = b.Fault.Path
 		return nil

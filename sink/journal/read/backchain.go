@@ -6,14 +6,17 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"hbjournal/sink/names"
 )
 
-// A backChain is a chain that walks from the live file to the oldest backup.
+// A backChain is a chain that walks from the live file to the oldest backup. Then at is one behind the next candidate.
 type backChain struct{ chain }
+
+func newBackChain(dir, base string) *backChain {
+	return &backChain{chain{listing: listing{dir: dir, base: base}, step: -1}}
+}
 
 func (c *backChain) next() (*file, error) { return c.walk(c.try) }
 
@@ -23,22 +26,38 @@ func (c *backChain) try() (*file, error) {
 			return f, err
 		}
 	}
-	files, err := stableList(c.dir, c.base)
-	if err != nil {
-		return nil, err
+	if c.stale {
+		if err := c.relist(); err != nil {
+			return nil, err
+		}
 	}
-	for _, candidate := range slices.Backward(files) {
-		if candidate.Live() || candidate.Stamp.After(c.from) {
+	for c.at > 0 {
+		candidate := c.files[c.at-1]
+		if candidate == c.passed {
+			c.at--
 			continue
 		}
-		if f, err := c.openNew(candidate); f != nil || err != nil {
+		f, err := c.openNew(candidate)
+		if !errors.Is(err, errMoved) {
+			c.at--
+		}
+		if f != nil || err != nil {
 			return f, err
 		}
 	}
 	return nil, io.EOF
 }
 
-// openLive opens the live file, if there is one, and takes note of the backups that are older.
+// relist lists the files, and goes to the newest that is not done with.
+func (c *backChain) relist() error {
+	if err := c.renew(); err != nil {
+		return err
+	}
+	c.at, c.stale = c.listing.from(c.from.Add(time.Second)), false
+	return nil
+}
+
+// openLive opens the live file, if there is one, and goes to the backups that are older.
 func (c *backChain) openLive() (*file, error) {
 	newest, err := c.newest()
 	if err != nil {
@@ -66,15 +85,17 @@ func (c *backChain) openLive() (*file, error) {
 	return f, nil
 }
 
-// newest is the stamp of the newest backup, zero if there is none.
+// newest lists the files, and returns the stamp of the newest backup, zero if there is none.
 func (c *backChain) newest() (time.Time, error) {
-	files, err := stableList(c.dir, c.base)
-	for _, f := range slices.Backward(files) {
-		if !f.Live() {
-			return f.Stamp, err
-		}
+	if err := c.renew(); err != nil {
+		return time.Time{}, err
 	}
-	return time.Time{}, err
+	backups := c.backups()
+	c.at, c.stale = len(backups), false
+	if len(backups) == 0 {
+		return time.Time{}, nil
+	}
+	return backups[len(backups)-1].Stamp, nil
 }
 
 // seek is done block by block in a backward reading.

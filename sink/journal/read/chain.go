@@ -7,15 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"hbjournal/sink/names"
 )
 
-// An opener opens the files of a reading one after another. The error of next is io.EOF after the last one; a
+// A sequence gives the files of a reading one after another, opened. The error of next is io.EOF after the last one; a
 // *CorruptError if a file cannot be read, and then next goes on with the one after it.
-type opener interface {
+type sequence interface {
 	next() (*file, error)
 	// seek leaves out the files that hold nothing as new as since, a time in Unix milliseconds. It is called first.
 	seek(since int64) error
@@ -28,23 +27,26 @@ const maxStepBack = time.Minute
 // errMoved says that the files changed while one was opened: the directory is to be listed again.
 var errMoved = errors.New("journal files moved")
 
-// A chain walks the files of one journal by the stamps in their names, the live file last. It lists the directory again
-// at each step, so that files may be renamed, compressed, pruned and added while it walks: a stamp stays with its
-// content whatever happens to the rest of the name, and a stamp with several files is sorted out by their first lines.
+// A chain walks the files of one journal by the stamps in their names, the live file last. Files may be renamed,
+// compressed, pruned and added while it walks: a stamp stays with its content whatever happens to the rest of the name,
+// and a stamp with several files is sorted out by their first lines.
 type chain struct {
-	dir, base string
-	from      time.Time       // files with an earlier stamp are done with
-	seen      map[uint64]bool // and of this stamp, those with these first lines
-	passed    names.File      // name under which the newest of them was passed
-	last      *file           // handed out last
-	ended     bool            // last is the live file
-	follow    bool            // go on after the live file; then last is to be kept open
-	lost      bool            // files between last and the one before it may have been removed unread
-	step      time.Duration   // in seconds, from a stamp to the next one that may follow: 1, or -1 backwards
+	listing
+	at     int             // index in files of the next candidate
+	stale  bool            // the files are to be listed before the next step
+	from   time.Time       // files with an earlier stamp are done with
+	moved  time.Time       // stamp of the last candidate that was not there any more under its name
+	seen   map[uint64]bool // and of this stamp, those with these first lines
+	passed names.File      // name under which the newest of them was passed
+	last   *file           // handed out last
+	ended  bool            // last is the live file
+	follow bool            // go on after the live file; then last is to be kept open
+	lost   bool            // files between last and the one before it may have been removed unread
+	step   time.Duration   // in seconds, from a stamp to the next one that may follow: 1, or -1 backwards
 }
 
 func newChain(dir, base string) *chain {
-	return &chain{dir: dir, base: base, step: 1}
+	return &chain{listing: listing{dir: dir, base: base}, stale: true, step: 1}
 }
 
 func (c *chain) next() (*file, error) { return c.walk(c.try) }
@@ -72,30 +74,43 @@ func (c *chain) try() (*file, error) {
 		return nil, io.EOF
 	}
 	c.lost = false
-	files, err := stableList(c.dir, c.base)
-	if err != nil {
-		return nil, err
+	if c.stale || c.ended {
+		if err := c.relist(); err != nil {
+			return nil, err
+		}
 	}
-	for _, candidate := range files {
-		if candidate.Live() || candidate.Stamp.Before(c.from) || candidate == c.passed {
+	for backups := c.backups(); c.at < len(backups); {
+		candidate := backups[c.at]
+		if candidate == c.passed {
+			c.at++
 			continue
 		}
-		if f, err := c.openNew(candidate); f != nil || err != nil {
-			c.lost = c.last != nil && !slices.ContainsFunc(files, c.isLast)
+		f, err := c.openNew(candidate)
+		if !errors.Is(err, errMoved) {
+			c.at++
+		}
+		if f != nil || err != nil {
+			c.lost = c.last != nil && !c.holds(c.last.Stamp) && !candidate.Stamp.Equal(c.moved)
 			return f, err
 		}
 	}
 	return c.openLive()
 }
 
-// isLast reports whether f is the backup that was handed out last. One that was the live file then has got its stamp
-// when the chain came upon it again, if it did.
-func (c *chain) isLast(f names.File) bool { return !f.Live() && f.Stamp.Equal(c.last.Stamp) }
+// relist lists the files, and goes to the first that is not done with.
+func (c *chain) relist() error {
+	if err := c.renew(); err != nil {
+		return err
+	}
+	c.at, c.stale = c.listing.from(c.from), false
+	return nil
+}
 
 // openNew opens a backup, or gives nil if its content was read already, perhaps under another name.
 func (c *chain) openNew(candidate names.File) (*file, error) {
 	f, err := openFile(candidate)
 	if errors.Is(err, fs.ErrNotExist) {
+		c.stale, c.moved = true, candidate.Stamp
 		return nil, errMoved
 	}
 	copied := candidate.Stamp.Equal(c.from) && len(c.seen) > 0
@@ -136,39 +151,47 @@ func (c *chain) unreadable(f names.File, err error) error {
 func (c *chain) openLive() (*file, error) {
 	path := filepath.Join(c.dir, c.base)
 	f, err := openFile(names.File{Path: path})
-	if errors.Is(err, fs.ErrNotExist) && c.last != nil {
-		return nil, io.EOF
-	}
-	if err != nil {
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	newer, err := c.newer(f)
+	newer, errList := c.newer(f)
 	switch {
-	case err != nil:
+	case errList != nil:
+		err = errList
 	case newer:
 		err = errMoved
+	case missing && c.last != nil:
+		return nil, io.EOF
+	case missing:
+		return nil, fmt.Errorf("open journal: %w", err)
 	case c.follow && c.last != nil && os.SameFile(f.info, c.last.info):
 		err = io.EOF
 	}
-	if err != nil {
+	if err != nil && f != nil {
 		_ = f.close() // It was only looked at.
+	}
+	if err != nil {
 		return nil, err
 	}
 	return f, nil
 }
 
-// newer reports whether there are backups that were not passed, leaving out a second name of the live file.
+// newer lists the files anew, and reports whether there are backups that were not passed, leaving out a second name of
+// the live file, which is nil if it is missing.
 func (c *chain) newer(live *file) (bool, error) {
-	files, err := stableList(c.dir, c.base)
-	for _, f := range files {
-		if f.Live() || f.Stamp.Before(c.from) || f.Stamp.Equal(c.from) && c.seen != nil {
+	if err := c.relist(); err != nil {
+		return false, err
+	}
+	for _, f := range c.backups()[c.at:] {
+		if f.Stamp.Equal(c.from) && c.seen != nil {
 			continue
 		}
-		if info, err := os.Stat(f.Path); err != nil || !os.SameFile(info, live.info) {
+		if info, err := os.Stat(f.Path); live == nil || err != nil || !os.SameFile(info, live.info) {
 			return true, nil
 		}
 	}
-	return false, err
+	return false, nil
 }
 
 // pass takes note that f needs no more reading.
@@ -196,12 +219,11 @@ func (c *chain) current() bool {
 // find sets the chain before the file that at points into, and reports whether there is one.
 func (c *chain) find(at Cursor) (bool, error) {
 	c.from = at.From
-	files, err := stableList(c.dir, c.base)
-	for i, f := range files {
-		if at.First == 0 || !f.Live() && f.Stamp.Before(at.From) {
-			continue
-		}
-		candidate, err := openFile(f)
+	if err := c.relist(); err != nil || at.First == 0 {
+		return false, err
+	}
+	for i := c.at; i < len(c.files); i++ {
+		candidate, err := openFile(c.files[i])
 		if err != nil {
 			continue // It was moved, or cannot be read: next will see.
 		}
@@ -210,64 +232,65 @@ func (c *chain) find(at Cursor) (bool, error) {
 			return false, err
 		}
 		if found {
-			c.from = startOf(files, i)
+			c.from, c.at = c.startOf(i), i
 			return true, nil
 		}
 	}
-	return false, err
+	return false, nil
 }
 
 // forget sets the chain back to its beginning.
 func (c *chain) forget() {
-	*c = chain{dir: c.dir, base: c.base, step: c.step, follow: c.follow}
+	*c = chain{listing: c.listing, stale: true, step: c.step, follow: c.follow}
 }
 
-// seek looks from the newest file backwards for the first one that begins before since.
+// seek leaves out what is before the last file, as far as halving finds it, that begins before since.
 func (c *chain) seek(since int64) error {
-	files, err := stableList(c.dir, c.base)
-	for i := len(files) - 1; err == nil && i >= 0; i-- {
-		f, err := openFile(files[i])
-		if err != nil {
-			continue // It was moved, or cannot be read: next will see.
-		}
-		found := f.head.timed && f.head.millis < since-maxStepBack.Milliseconds()
-		if err := f.close(); err != nil {
-			return err
-		}
-		if found {
-			c.from = startOf(files, i)
-			return nil
-		}
+	if err := c.relist(); err != nil {
+		return err
+	}
+	i, err := lastBefore(len(c.files), since, func(i int) (*file, error) { return openFile(c.files[i]) })
+	if i > 0 {
+		c.from, c.at = c.startOf(i), i
 	}
 	return err
 }
 
-// startOf is the stamp from which on files[i] and all later files are, even if the live file is rotated meanwhile.
-func startOf(files []names.File, i int) time.Time {
-	switch {
-	case !files[i].Live():
-		return files[i].Stamp
-	case i > 0:
-		return files[i-1].Stamp.Add(time.Second)
+// lastBefore returns the index of a file before which nothing is as new as since, 0 if there is none but the first. It
+// halves the n files by the times of their first lines, which may go back by maxStepBack; files that cannot be opened, or
+// do not tell, are passed over.
+func lastBefore(n int, since int64, open func(i int) (*file, error)) (int, error) {
+	found := 0
+	for low, high := 0, n; low < high; {
+		middle := low + (high-low)/2
+		i, head, err := timedHead(low, middle, open)
+		switch {
+		case err != nil:
+			return 0, err
+		case !head.timed:
+			low = middle + 1 // None of them tells: the later ones may.
+		case head.millis < since-maxStepBack.Milliseconds():
+			found, low = i, middle+1
+		default:
+			high = i
+		}
 	}
-	return time.Time{}
+	return found, nil
 }
 
-// stableList lists until two listings agree, because a directory that is read while files in it are renamed may show a
-// file twice or not at all. A journal that rotates faster than that gets the last listing.
-func stableList(dir, base string) ([]names.File, error) {
-	const tries = 10
-	last, err := names.Files(dir, base)
-	for range tries {
+// timedHead is the head of the last file from low to high, both included, that has one with a time.
+func timedHead(low, high int, open func(i int) (*file, error)) (i int, h head, err error) {
+	for i = high; i >= low; i-- {
+		f, err := open(i)
 		if err != nil {
-			return nil, err
+			continue // It was moved, or cannot be read: whoever reads it will see.
 		}
-		var again []names.File
-		again, err = names.Files(dir, base)
-		if err == nil && slices.Equal(last, again) {
-			return again, nil
+		if h = f.head; h.timed {
+			return i, h, f.close()
 		}
-		last = again
+		if err := f.close(); err != nil {
+			return 0, head{}, err
+		}
 	}
-	return last, err
+	return 0, head{}, nil
 }

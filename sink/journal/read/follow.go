@@ -27,19 +27,22 @@ type Follower struct {
 	files  []*file // the current one and those held open after it
 	lines  lines   // of files[0]
 	looked time.Time
-	leave  bool // a later file holds something: the current one is left at its end
-	missed bool // to be said with the next block
+	rested time.Time // the directory is not listed before
+	leave  bool      // a later file holds something: the current one is left at its end
+	missed bool      // to be said with the next block
 }
 
 const (
 	pollEvery = 25 * time.Millisecond
+	restFor   = 10 // times as long as listing the directory took, it is left alone: it may hold very many files
 	maxHeld   = 64 // files that are held open; those after them still have to stay until their turn comes
 )
 
 // Follow starts at a position; the zero Cursor is the oldest entry that there is. Since in opt leaves out what is older
 // as Open does. The journal must be there. If the position is not there any more, Follow starts at the one after it.
 func Follow(opt Options, at Cursor) (*Follower, error) {
-	f := &Follower{chain: chain{dir: opt.Dir, base: opt.Base, step: 1, follow: true}}
+	f := &Follower{chain: *newChain(opt.Dir, opt.Base)}
+	f.chain.follow = true
 	since := boundsOf(opt).since
 	if at != (Cursor{}) || since == 0 {
 		return f, f.resume(at)
@@ -183,6 +186,21 @@ func (f *Follower) look(b *Block) error {
 	if err := f.lookBack(b); err != nil || b.Fault != nil {
 		return err
 	}
+	if f.looked.After(f.rested) {
+		if err := f.openLater(b); err != nil || b.Fault != nil {
+			return err
+		}
+	}
+	if f.missed {
+		f.missed = false
+		b.Fault = &CorruptError{Path: filepath.Join(f.chain.dir, f.chain.base), Err: ErrMissed}
+	}
+	return nil
+}
+
+// openLater opens the files that have come after those known, as many as may be held open.
+func (f *Follower) openLater(b *Block) error {
+	began, made := time.Now(), f.chain.made
 	for len(f.files) <= maxHeld && !f.chain.current() {
 		next, err := f.chain.next()
 		if errors.As(err, &b.Fault) {
@@ -197,9 +215,8 @@ func (f *Follower) look(b *Block) error {
 		f.files = append(f.files, next)
 		f.missed = f.missed || f.chain.lost
 	}
-	if f.missed {
-		f.missed = false
-		b.Fault = &CorruptError{Path: filepath.Join(f.chain.dir, f.chain.base), Err: ErrMissed}
+	if now := time.Now(); f.chain.made > made {
+		f.rested = now.Add(restFor * now.Sub(began))
 	}
 	return nil
 }

@@ -36,21 +36,9 @@ func (l *list) next() (*file, error) {
 	return f, nil
 }
 
-// seek leaves out the files before the last one that begins before since; the paths are those of one journal in order.
+// seek leaves out files by their times; the paths are those of one journal in order.
 func (l *list) seek(since int64) error {
-	for i := len(l.paths) - 1; i > 0; i-- {
-		f, err := openFile(names.File{Path: l.paths[i]})
-		if err != nil {
-			continue // next reports it.
-		}
-		found := f.head.timed && f.head.millis < since-maxStepBack.Milliseconds()
-		if err := f.close(); err != nil {
-			return err
-		}
-		if found {
-			l.paths = l.paths[i:]
-			return nil
-		}
-	}
-	return nil
+	i, err := lastBefore(len(l.paths), since, func(i int) (*file, error) { return openFile(names.File{Path: l.paths[i]}) })
+	l.paths = l.paths[i:]
+	return err
 }

@@ -37,13 +37,13 @@ func Open(opt Options) (Source, error) {
 	}
 	s := &stream{bounds: boundsOf(opt), count: opt.Count, ordered: true}
 	if len(opt.Paths) == 0 {
-		s.opener = newChain(opt.Dir, opt.Base)
+		s.files = newChain(opt.Dir, opt.Base)
 	} else {
 		paths, ordered := names.Sort(opt.Paths)
-		s.opener, s.ordered = &list{paths: paths, stdin: opt.Stdin}, ordered
+		s.files, s.ordered = &list{paths: paths, stdin: opt.Stdin}, ordered
 	}
 	if s.ordered && s.since != 0 {
-		return s, s.opener.seek(s.since)
+		return s, s.files.seek(s.since)
 	}
 	return s, nil
 }
@@ -69,7 +69,7 @@ func (b bounds) over(millis int64) bool {
 
 // A stream reads files forwards.
 type stream struct {
-	opener  opener
+	files   sequence
 	ordered bool // the times of the files follow each other, so that looking for a time may skip
 	bounds
 	current
@@ -107,7 +107,7 @@ func unlessDone(ctx context.Context, b *Block, err error) error {
 
 // open goes to the next file. That it cannot be opened is the fault of an empty block.
 func (s *stream) open(b *Block) error {
-	f, err := s.opener.next()
+	f, err := s.files.next()
 	if errors.As(err, &b.Fault) {
 		b.Path = b.Fault.Path
 		return nil

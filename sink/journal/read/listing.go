@@ -1,0 +1,73 @@
+package read
+
+import (
+	"slices"
+	"sort"
+	"time"
+
+	"hbjournal/sink/names"
+)
+
+// A listing is the files of one journal in reading order, as they were when they were last listed.
+//
+// It may be out of date, and is of use nevertheless: a name that is gone shows itself when the file is opened, and new
+// files only come at the end, since each rotation gives a later stamp. What appears in the middle, such as a compressed
+// copy, has a stamp that was there already. So a walk lists anew when a file is gone and when it has come to the end, and
+// the cost of a step does not depend on how many files there are.
+type listing struct {
+	dir, base string
+	files     []names.File
+	made      int // how often the directory was listed
+}
+
+// renew lists until two listings agree, because a directory that is read while files in it are renamed may show a file
+// twice or not at all. A journal that rotates faster than that gets the last listing.
+func (l *listing) renew() error {
+	const tries = 10
+	last, err := names.Files(l.dir, l.base)
+	for range tries {
+		if err != nil {
+			return err
+		}
+		l.made++
+		var again []names.File
+		again, err = names.Files(l.dir, l.base)
+		if err == nil && slices.Equal(last, again) {
+			break
+		}
+		last = again
+	}
+	l.files = last
+	return err
+}
+
+// backups are the files without the live one.
+func (l *listing) backups() []names.File {
+	if n := len(l.files); n > 0 && l.files[n-1].Live() {
+		return l.files[:n-1]
+	}
+	return l.files
+}
+
+// from is the index of the first backup with this stamp or a later one.
+func (l *listing) from(stamp time.Time) int {
+	backups := l.backups()
+	return sort.Search(len(backups), func(i int) bool { return !backups[i].Stamp.Before(stamp) })
+}
+
+// holds reports whether a backup has this stamp.
+func (l *listing) holds(stamp time.Time) bool {
+	backups, i := l.backups(), l.from(stamp)
+	return i < len(backups) && backups[i].Stamp.Equal(stamp)
+}
+
+// startOf is the stamp from which on files[i] and all later files are, even if the live file is rotated meanwhile.
+func (l *listing) startOf(i int) time.Time {
+	switch {
+	case !l.files[i].Live():
+		return l.files[i].Stamp
+	case i > 0:
+		return l.files[i-1].Stamp.Add(time.Second)
+	}
+	return time.Time{}
+}
