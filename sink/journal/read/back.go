@@ -92,7 +92,8 @@ func (s *Back) open(ctx context.Context, b *Block) error {
 		s.text, s.end, err = f.spill(ctx)
 	}
 	if s.start == nil {
-		s.start = &Cursor{From: f.from, First: f.head.hash, Offset: s.end}
+		end := f.at(s.end)
+		s.start = &end
 	}
 	if errors.As(err, &b.Fault) {
 		b.Path = f.Path
@@ -119,6 +120,7 @@ func (s *Back) fill(b *Block) error {
 		}
 		if cut > 0 || start == 0 {
 			b.Data, b.Offset, s.end = buf[cut:], start+int64(cut), start+int64(cut)
+			b.start = s.cur.at(b.Offset)
 			s.ended = s.ordered && s.before(b.Data)
 			return nil
 		}

@@ -17,7 +17,8 @@ type Block struct {
 	// skipped for its length. Reading goes on behind it with the next Read.
 	Fault *CorruptError
 
-	buf []byte // the memory behind Data, kept for the next read
+	start Cursor // of Data
+	buf   []byte // the memory behind Data, kept for the next read
 }
 
 // Source gives a journal in blocks. Read fills b, using its memory again; io.EOF says that there are no more.
@@ -32,6 +33,13 @@ const (
 )
 
 func (b *Block) reset() { *b = Block{buf: b.buf} }
+
+// at is the position of pos, an index into b.Data.
+func (b *Block) at(pos int) Cursor {
+	at := b.start
+	at.Offset = b.Offset + int64(pos)
+	return at
+}
 
 // sized returns b's memory with room behind need bytes, and lets go of what an unusually long line took.
 func (b *Block) sized(need int) []byte {

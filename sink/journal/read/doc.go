@@ -1,9 +1,9 @@
 // Package read is the way from the files of a journal to its entries.
 //
 // It goes over all files in the order of their names, plain or compressed, in blocks of whole lines that never part an
-// entry. A Reader parses them one by one; a Follower goes on into what is written later, through every rotation, and its
-// Cursor says where it stands. A line that is no entry is a CorruptError with its file and offset, and reading goes on
-// behind it.
+// entry. A Reader parses them one by one; a Follower goes on into what is written later, through every rotation. A
+// Reader's Cursor stands behind the current entry, and Follow goes on from there. A line that is no entry is a
+// CorruptError with its file and offset, and reading goes on behind it.
 //
 //	files ── chain, list: which comes next ──> Source: blocks ── Scanner, Ordered ──> entries
 //

@@ -107,13 +107,6 @@ func (f *Follower) goTo(offset int64) error {
 	return err
 }
 
-// Cursor is the position behind the last Read.
-func (f *Follower) Cursor() Cursor {
-	cur := f.files[0]
-	cur.identify()
-	return Cursor{From: cur.from, First: cur.head.hash, Offset: f.lines.offset}
-}
-
 // Read implements Source. It waits until there is something to read, and returns the error of ctx when that ends.
 func (f *Follower) Read(ctx context.Context, b *Block) error {
 	for ctx.Err() == nil {
@@ -125,7 +118,9 @@ func (f *Follower) Read(ctx context.Context, b *Block) error {
 		}
 		b.Path = f.files[0].Path
 		err := f.lines.next(b)
-		if err == io.EOF {
+		if err == nil {
+			b.start = f.files[0].at(b.Offset)
+		} else if err == io.EOF {
 			err = f.end(ctx, b)
 		} else if err != nil {
 			f.fault(b, err)
@@ -142,6 +137,7 @@ func (f *Follower) Read(ctx context.Context, b *Block) error {
 func (f *Follower) end(ctx context.Context, b *Block) error {
 	if f.leave {
 		f.lines.takeRest(b)
+		b.start = f.files[0].at(b.Offset)
 		return f.advance()
 	}
 	if err := f.look(b); err != nil || b.Fault != nil {

@@ -52,7 +52,7 @@ func (f *following) run(ctx context.Context, t *testing.T) {
 	if !errors.Is(r.Err(), context.Canceled) {
 		t.Errorf("got %v, want the end of the context", r.Err())
 	}
-	f.cursor <- f.Cursor()
+	f.cursor <- r.Cursor()
 	if err := f.Close(); err != nil {
 		t.Error(err)
 	}

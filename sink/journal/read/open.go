@@ -132,6 +132,12 @@ func (f *file) identify() {
 	}
 }
 
+// at is the position of an offset in f.
+func (f *file) at(offset int64) Cursor {
+	f.identify()
+	return Cursor{From: f.from, First: f.head.hash, Offset: offset}
+}
+
 // growing reports whether f may be the file that is being written.
 func (f *file) growing() bool { return f.regular && f.Live() }
 

@@ -46,6 +46,11 @@ func (r *Reader) Next() bool {
 // Entry returns the current entry. It is valid until the next Next.
 func (r *Reader) Entry() *journal.Entry { return r.scanner.Entry() }
 
+// Cursor returns the position behind the current entry: saved when that entry has been dealt with, it is where Follow
+// goes on without losing or repeating any. Once Next has returned false, the lines behind the last entry, of which none
+// matched, are passed too. It is the zero Cursor until there was an entry.
+func (r *Reader) Cursor() Cursor { return r.scanner.Cursor() }
+
 // Err returns what ended the reading, and nil if it was the end of the journal.
 func (r *Reader) Err() error {
 	if r.err == io.EOF {

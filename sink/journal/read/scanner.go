@@ -16,13 +16,15 @@ type Scanner struct {
 	block  *Block
 	pos    int // in block.Data, where the next line starts; or ends, in reverse
 	number int64
+	behind int    // in block.Data, where the current entry ends; 0 without one
+	at     Cursor // without a current entry: behind the lines of the blocks so far
 	entry  journal.Entry
 	finder finder
 }
 
 // Reset goes on with the lines of b, which must stay as it is until the last Next.
 func (s *Scanner) Reset(b *Block) {
-	s.block, s.pos, s.number = b, 0, b.Number
+	s.block, s.pos, s.number, s.behind = b, 0, b.Number, 0
 	if b.Reverse {
 		s.pos = len(b.Data)
 	}
@@ -37,9 +39,11 @@ func (s *Scanner) Next() bool {
 			break
 		}
 		if s.take(line, offset) {
+			s.behind = min(offset+len(line)+1, len(s.block.Data))
 			return true
 		}
 	}
+	s.leave()
 	if fault := s.block.Fault; fault != nil && s.OnFault != nil {
 		s.OnFault(fault)
 	}
@@ -48,6 +52,25 @@ func (s *Scanner) Next() bool {
 
 // Entry returns the entry that Next went to. It is valid until the next Next or Reset.
 func (s *Scanner) Entry() *journal.Entry { return &s.entry }
+
+// Cursor returns the position behind the entry that Next went to, from which Follow goes on with the entry after it,
+// whatever of the block was not taken yet. Once Next has returned false, that is behind the whole lines of the block.
+// In reverse it stays behind the entry taken last, which is the oldest one. It is the zero Cursor before the first entry.
+func (s *Scanner) Cursor() Cursor {
+	if s.behind > 0 {
+		return s.block.at(s.behind)
+	}
+	return s.at
+}
+
+// leave keeps the position at the end of the block, since its memory is used again. A line without its newline, which
+// may still be written to, is not passed unless it was an entry.
+func (s *Scanner) leave() {
+	if !s.block.Reverse {
+		s.behind = max(s.behind, bytes.LastIndexByte(s.block.Data, '\n')+1)
+	}
+	s.at, s.behind = s.Cursor(), 0
+}
 
 // line returns the next line that may match and where it starts in the block.
 func (s *Scanner) line() (line []byte, start int, ok bool) {

@@ -155,10 +155,12 @@ func (s *stream) fill(ctx context.Context, b *Block) error {
 	}
 	switch {
 	case err == nil:
+		b.start = s.cur.at(b.Offset)
 		s.ended = s.ordered && s.beyond(b.Data)
 		return nil
 	case err == io.EOF:
 		s.lines.takeRest(b)
+		b.start = s.cur.at(b.Offset)
 		return s.closeFile()
 	}
 	b.Fault = &CorruptError{Path: s.cur.Path, Line: s.lines.number, Offset: s.lines.offset, Err: err}
