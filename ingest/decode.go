@@ -2,12 +2,10 @@ package ingest
 
 import (
 	"bytes"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zlib"
@@ -173,9 +171,7 @@ var errNotObject = errors.New("not a JSON object")
 
 // wrapValue makes an object of a JSON array or scalar.
 func (d *Decoder) wrapValue(value []byte) Message {
-	d.wrapped = append(kept(d.wrapped), `{"_value":`...)
-	d.wrapped = append(d.wrapped, value...)
-	d.wrapped = append(d.wrapped, '}')
+	d.wrapped = journal.AppendValue(kept(d.wrapped), value)
 	return Message{JSON: d.wrapped, Invalid: errNotObject}
 }
 
@@ -184,40 +180,6 @@ func (d *Decoder) wrapBytes(b []byte, why error) Message {
 	if len(b) == 0 {
 		why = errors.New("empty datagram")
 	}
-	w := kept(d.wrapped)
-	if utf8.Valid(b) {
-		w = append(w, `{"_raw":`...)
-		w = appendString(w, b)
-	} else {
-		w = append(w, `{"_raw_base64":"`...)
-		w = base64.StdEncoding.AppendEncode(w, b)
-		w = append(w, '"')
-	}
-	w = append(w, `,"_error":`...)
-	w = appendString(w, []byte(why.Error()))
-	d.wrapped = append(w, '}')
+	d.wrapped = journal.AppendRaw(kept(d.wrapped), b, why)
 	return Message{JSON: d.wrapped, Invalid: why}
-}
-
-// appendString appends valid UTF-8 as a JSON string that decodes to exactly these bytes.
-func appendString(dst, text []byte) []byte {
-	const hex = "0123456789abcdef"
-	dst = append(dst, '"')
-	for _, b := range text {
-		switch {
-		case b == '"' || b == '\\':
-			dst = append(dst, '\\', b)
-		case b == '\n':
-			dst = append(dst, '\\', 'n')
-		case b == '\r':
-			dst = append(dst, '\\', 'r')
-		case b == '\t':
-			dst = append(dst, '\\', 't')
-		case b < ' ' || b == 0x7f:
-			dst = append(dst, '\\', 'u', '0', '0', hex[b>>4], hex[b&15])
-		default:
-			dst = append(dst, b)
-		}
-	}
-	return append(dst, '"')
 }

@@ -3,7 +3,6 @@ package ingest
 import (
 	"hash/maphash"
 	"net/netip"
-	"strconv"
 	"time"
 
 	"hbjournal/sink/journal"
@@ -95,16 +94,7 @@ func (d *dedup) forget() {
 	d.length--
 }
 
-// appendNote appends the journal's own message about b: how many copies of the message of the time first, which is in
-// the journal, came from this source until last, and are not.
+// appendNote appends the journal's own message about b.
 func (b *burst) appendNote(dst []byte) []byte {
-	dst = append(dst, `{"ID":"JRN","event":"duplicate","count":`...)
-	dst = strconv.AppendUint(dst, b.copies, 10)
-	dst = append(dst, `,"first":`...)
-	dst = journal.AppendSeconds(dst, b.first)
-	dst = append(dst, `,"last":`...)
-	dst = journal.AppendSeconds(dst, b.last)
-	dst = append(dst, `,"source_ip":"`...)
-	dst = b.from.WithZone("").AppendTo(dst)
-	return append(dst, `"}`...)
+	return journal.DuplicateNote{Count: b.copies, First: journal.Instant(b.first), Last: journal.Instant(b.last), Source: b.from}.Append(dst)
 }

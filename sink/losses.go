@@ -1,7 +1,6 @@
 package sink
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -19,17 +18,11 @@ type loss struct {
 	first, last time.Time
 }
 
-// appendMessage appends the message of the note about l. The reason is a plain word.
+// appendMessage appends the message of the note about l.
 func (l *loss) appendMessage(dst []byte) []byte {
-	dst = append(dst, `{"ID":"JRN","event":"gap","reason":"`...)
-	dst = append(dst, l.reason...)
-	dst = append(dst, `","lost":`...)
-	dst = strconv.AppendUint(dst, l.lost, 10)
-	dst = append(dst, `,"first":`...)
-	dst = journal.AppendSeconds(dst, l.first.UnixMilli())
-	dst = append(dst, `,"last":`...)
-	dst = journal.AppendSeconds(dst, l.last.UnixMilli())
-	return append(dst, '}')
+	return journal.GapNote{
+		Reason: l.reason, Lost: l.lost, First: journal.InstantOf(l.first), Last: journal.InstantOf(l.last),
+	}.Append(dst)
 }
 
 // losses counts what is lost, and remembers what is still to be noted.

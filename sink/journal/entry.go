@@ -122,16 +122,6 @@ func cutTimestamp(line []byte) (millis int64, rest []byte, ok bool) {
 	return millis, rest[4:], true
 }
 
-// cutDigits reads up to 15 digits, so that milliseconds made from them cannot overflow.
-func cutDigits(b []byte) (n int64, rest []byte, ok bool) {
-	i := 0
-	for i < len(b) && i < 15 && b[i]-'0' <= 9 {
-		n = n*10 + int64(b[i]-'0')
-		i++
-	}
-	return n, b[i:], i > 0
-}
-
 // cutDatetime reads `,"datetime":"2006-01-02T15:04:05` by its shape; that it is the timestamp's instant is for Verify.
 func cutDatetime(b []byte) (rest []byte, ok bool) {
 	b, ok = cutPrefix(b, openDatetime)

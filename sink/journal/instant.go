@@ -2,8 +2,6 @@ package journal
 
 import (
 	"fmt"
-	"math"
-	"strconv"
 	"time"
 )
 
@@ -35,10 +33,10 @@ func (i Instant) MarshalJSON() ([]byte, error) { return AppendSeconds(nil, int64
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (i *Instant) UnmarshalJSON(text []byte) error {
-	seconds, err := strconv.ParseFloat(string(text), 64)
-	if err != nil {
+	millis, ok := parseSeconds(text)
+	if !ok {
 		return fmt.Errorf("read instant %s: not a number of seconds", text)
 	}
-	*i = Instant(math.Round(seconds * 1000))
+	*i = Instant(millis)
 	return nil
 }

@@ -77,15 +77,3 @@ func appendSource(dst []byte, from netip.AddrPort) []byte {
 	dst = append(dst, `","source_port":`...)
 	return strconv.AppendUint(dst, uint64(from.Port()), 10)
 }
-
-// AppendSeconds appends Unix milliseconds as seconds with exactly three decimals. It works on integers, since floating
-// point would not keep the last digit.
-func AppendSeconds(dst []byte, millis int64) []byte {
-	if millis < 0 {
-		dst = append(dst, '-')
-		millis = -millis
-	}
-	dst = strconv.AppendInt(dst, millis/1000, 10)
-	rest := millis % 1000
-	return append(dst, '.', byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
-}

@@ -121,3 +121,20 @@ func element(array []byte, key string) []byte {
 		i = skipSpace(array, i+1)
 	}
 }
+
+// Text is what a value says: a string without its quotes and escapes, nothing for null and for a value that is missing,
+// and any other value as its JSON text.
+func Text(value []byte) string {
+	switch {
+	case string(value) == "null":
+		return ""
+	case len(value) > 0 && value[0] == '"':
+		return gjson.ParseBytes(value).String()
+	}
+	return string(value)
+}
+
+// isText reports whether value is a string that says text.
+func isText(value []byte, text string) bool {
+	return len(value) > 1 && value[0] == '"' && Text(value) == text
+}

@@ -5,11 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"path/filepath"
 	"time"
-
-	"github.com/tidwall/gjson"
 
 	"hbjournal/sink/journal"
 	"hbjournal/sink/names"
@@ -123,8 +120,10 @@ func (c *checked) add(e *journal.Entry) {
 	if !sameInstant(e) {
 		c.addFault(&CorruptError{Path: e.Path, Line: e.Number, Offset: e.Offset, Err: ErrDatetime})
 	}
-	if bytes.Contains(e.Message, []byte(`"ID":"JRN"`)) {
-		c.addGap(e)
+	if note, ok := journal.ParseGapNote(e.Message); ok {
+		c.gaps = append(c.gaps, Gap{
+			Path: e.Path, Line: e.Number, Reason: note.Reason, Lost: int64(note.Lost), First: note.First, Last: note.Last,
+		})
 	}
 }
 
@@ -143,21 +142,6 @@ func sameInstant(e *journal.Entry) bool {
 	apart := shown.Sub(time.UnixMilli(e.Millis).Truncate(time.Second))
 	return err == nil && apart%(15*time.Minute) == 0 && apart.Abs() < 24*time.Hour
 }
-
-// addGap takes note of a gap entry.
-func (c *checked) addGap(e *journal.Entry) {
-	fields := gjson.GetManyBytes(e.Message, "ID", "event", "reason", "lost", "first", "last")
-	if fields[0].String() != "JRN" || fields[1].String() != "gap" {
-		return
-	}
-	c.gaps = append(c.gaps, Gap{
-		Path: e.Path, Line: e.Number, Reason: fields[2].String(), Lost: fields[3].Int(),
-		First: instantOf(fields[4].Float()), Last: instantOf(fields[5].Float()),
-	})
-}
-
-// instantOf rounds, since a fraction of seconds is seldom exact in floating point.
-func instantOf(seconds float64) journal.Instant { return journal.Instant(math.Round(seconds * 1000)) }
 
 // verifier puts the blocks together.
 type verifier struct {
