@@ -7,8 +7,9 @@
 //	stretch 1 ── Add, Add, … ──> Summary ─┐
 //	stretch 2 ── Add, Add, … ──> Summary ─┴─ Merge, in order ──> Summary ── Report
 //
-// Each entry is looked at once, at the top-level keys of its message only: ID, name, plugin, interval, boot, event, and
-// for a plugin message every key whose value is a number. Nothing is allocated for an entry that brings no new name.
+// Each entry is looked at once, at the top-level keys of its message: ID, name, plugin, interval, boot, event. Of a plugin
+// message every number counts, also inside of objects and arrays, up to maxDepth levels down and of the first maxElements
+// elements of an array. Nothing is allocated for an entry that brings no new name.
 //
 // Memory is bounded by hosts and plugins, never by entries, and hostile input cannot lift the bound: beyond maxHosts,
 // maxSources, maxIDs, maxPlugins and maxFields distinct names, new ones are counted together as "other"; a name longer

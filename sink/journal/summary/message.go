@@ -8,17 +8,17 @@ type message struct {
 	every            []byte // the interval as it stands
 }
 
-// readMessage picks the known members out of pairs. Of a key that stands twice, the last one counts.
+// readMessage picks the known members out of pairs.
 func readMessage(pairs []pair) message {
 	var m message
 	for _, p := range pairs {
 		switch string(p.key) {
 		case "ID":
-			m.id = cutName(text(p.value))
+			m.id = nameOf(p.value)
 		case "name":
-			m.name = cutName(text(p.value))
+			m.name = nameOf(p.value)
 		case "plugin":
-			m.plugin = cutName(text(p.value))
+			m.plugin = nameOf(p.value)
 		case "boot":
 			m.boot = p.value
 		case "interval":
@@ -26,6 +26,14 @@ func readMessage(pairs []pair) message {
 		}
 	}
 	return m
+}
+
+// nameOf returns the name that value is, shortened if it is long; nil for null, which is none.
+func nameOf(value []byte) []byte {
+	if string(value) == "null" {
+		return nil
+	}
+	return cutName(text(value))
 }
 
 // isEnvelope reports whether a numeric member called key says something of the message itself, and measures nothing.

@@ -38,6 +38,50 @@ func appendPairs(dst []pair, object []byte) []pair {
 	return dst
 }
 
+// fewPairs is up to how many pairs are looked through one by one.
+const fewPairs = 64
+
+// settle makes of pairs what they mean: their keys lose their escapes, and of those that stand twice the last one counts.
+// It works in place.
+func settle(pairs []pair) []pair {
+	for i := range pairs {
+		pairs[i].key = keyText(pairs[i].key)
+	}
+	if len(pairs) > fewPairs {
+		return settleMany(pairs)
+	}
+	kept := pairs[:0]
+	for i, p := range pairs {
+		if !hasKey(pairs[i+1:], p.key) {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+func hasKey(pairs []pair, key []byte) bool {
+	for i := range pairs {
+		if string(pairs[i].key) == string(key) {
+			return true
+		}
+	}
+	return false
+}
+
+func settleMany(pairs []pair) []pair {
+	last := make(map[string]int, len(pairs))
+	for i, p := range pairs {
+		last[string(p.key)] = i
+	}
+	kept := pairs[:0]
+	for i, p := range pairs {
+		if last[string(p.key)] == i {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
 // spaceEnd returns where the white space that begins at i ends, i itself if there is none. The journal's lines have none.
 func spaceEnd(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
@@ -73,7 +117,7 @@ func valueEnd(b []byte, i int) int {
 	case '{', '[':
 		return nestedEnd(b, i)
 	}
-	for i < len(b) && b[i] != ',' && b[i] != '}' && b[i] > ' ' {
+	for i < len(b) && b[i] != ',' && b[i] != '}' && b[i] != ']' && b[i] > ' ' {
 		i++
 	}
 	return i

@@ -38,6 +38,7 @@ type Summary struct {
 
 	fieldBudget int
 	pairs       []pair // scratch of Add
+	fields      fieldReader
 }
 
 // kind is what is known of one message ID.
@@ -74,7 +75,7 @@ func (s *Summary) Add(e *journal.Entry) {
 	bucket := s.reach(at)
 	s.total.add(size)
 
-	s.pairs = appendPairs(s.pairs[:0], e.Message)
+	s.pairs = settle(appendPairs(s.pairs[:0], e.Message))
 	m := readMessage(s.pairs)
 	k := s.ids.row(m.id)
 	k.tally.add(size)
@@ -91,7 +92,9 @@ func (s *Summary) Add(e *journal.Entry) {
 	}
 	s.addHost(&m, at, size, bucket)
 	if len(m.plugin) > 0 {
-		s.addPlugin(&m, size)
+		p := s.plugins.row(m.plugin)
+		p.tally.add(size)
+		s.fields.add(p, s.pairs, &s.fieldBudget)
 	}
 }
 
@@ -126,22 +129,6 @@ func (s *Summary) addHost(m *message, at int64, size int, bucket int64) {
 	}
 	if m.boot != nil && truthy(m.boot) {
 		h.boot(at)
-	}
-}
-
-func (s *Summary) addPlugin(m *message, size int) {
-	p := s.plugins.row(m.plugin)
-	p.tally.add(size)
-	guess := 0
-	for _, pair := range s.pairs {
-		value, ok := number(pair.value)
-		if !ok || isEnvelope(pair.key) {
-			continue
-		}
-		if f := p.field(cutName(keyText(pair.key)), guess, &s.fieldBudget); f != nil {
-			f.add(value)
-		}
-		guess++
 	}
 }
 

@@ -178,8 +178,8 @@ func TestPluginFieldsAreSpreadWithinTheStatedError(t *testing.T) {
 	}
 	slices.Sort(values)
 	fields := s.Report().Plugins[0].Fields
-	if len(fields) != 1 || fields[0].Name != "x" {
-		t.Fatalf("fields: got %+v, want x only", fields)
+	if len(fields) != 2 || fields[0].Name != "x" || fields[1].Name != "nested.y" {
+		t.Fatalf("fields: got %+v, want x and nested.y only", fields)
 	}
 	got := fields[0]
 	if got.Count != 5000 || got.Min != values[0] || got.Max != values[4999] {
