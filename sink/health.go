@@ -155,6 +155,13 @@ func (h *health) faultLocked(s *workState) error {
 	return nil
 }
 
+// failing reports whether the last try failed, and since when they do.
+func (h *health) failing(what string) (failing bool, since time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.state[what].err != nil, h.state[what].since
+}
+
 // hangs reports whether a try has waited for the disk for so long that it counts as a fault.
 func (h *health) hangs(what string) bool {
 	h.mu.Lock()

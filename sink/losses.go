@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -28,20 +29,47 @@ func (l *loss) appendMessage(dst []byte) []byte {
 // losses counts what is lost, and remembers what is still to be noted.
 type losses struct {
 	total    map[string]uint64 // by reason, for ever
-	pending  []loss            // one a reason
+	pending  []loss            // no note of it is on its way; one a reason
+	owed     []loss            // no note of it is in the file; one a reason
 	lastNote time.Time
 }
 
+// add counts a loss.
 func (l *losses) add(reason string, lost uint64, first, last time.Time) {
 	l.total[reason] += lost
-	for i := range l.pending {
-		if p := &l.pending[i]; p.reason == reason {
-			p.lost += lost
-			p.last = last
+	l.owe(loss{reason: reason, lost: lost, first: first, last: last})
+}
+
+// owe has a loss noted, without counting it.
+func (l *losses) owe(one loss) {
+	l.pending = merged(l.pending, one)
+	l.owed = merged(l.owed, one)
+}
+
+// merged adds one to the losses for the same reason.
+func merged(list []loss, one loss) []loss {
+	for i := range list {
+		if l := &list[i]; l.reason == one.reason {
+			l.lost += one.lost
+			l.last = one.last
+			return list
+		}
+	}
+	return append(list, one)
+}
+
+// settled says that the note about one is in the file. What is left of that reason came after it.
+func (l *losses) settled(one loss) {
+	for i := range l.owed {
+		if o := &l.owed[i]; o.reason == one.reason {
+			o.lost -= one.lost
+			o.first = one.last
+			if o.lost == 0 {
+				l.owed = slices.Delete(l.owed, i, i+1)
+			}
 			return
 		}
 	}
-	l.pending = append(l.pending, loss{reason: reason, lost: lost, first: first, last: last})
 }
 
 // due reports whether another note may be written. A clock that was set back does not put it off.

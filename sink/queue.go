@@ -1,6 +1,9 @@
 package sink
 
-import "sync"
+import (
+	"bytes"
+	"sync"
+)
 
 const (
 	// chunkBytes is what the writer hands to the file at once, when there is that much.
@@ -12,8 +15,9 @@ const (
 // chunk is a run of whole lines on their way to the file.
 type chunk struct {
 	lines   []byte
-	entries int  // how many lines
-	note    bool // one of the journal's own notes, and nothing else
+	entries int   // how many lines
+	note    bool  // the journal's own notes, and nothing else
+	gap     *loss // it is the note about this loss, and nothing else
 }
 
 // queue holds the lines that are accepted and not yet written: in order, and bounded in bytes. Putting never waits.
@@ -45,18 +49,33 @@ func (q *queue) putLocked(lines []byte, entries int, note bool) bool {
 	if !note {
 		q.entries += uint64(entries)
 	}
+	q.wakeLocked()
+	return true
+}
+
+// putGapLocked is putLocked for the note about a loss, of which the writer wants to know when it is written.
+func (q *queue) putGapLocked(line []byte, gap loss) bool {
+	if q.closed || q.bytes+int64(len(line)) > q.limit {
+		return false
+	}
+	q.chunks = append(q.chunks, &chunk{lines: bytes.Clone(line), entries: 1, note: true, gap: &gap})
+	q.bytes += int64(len(line))
+	q.wakeLocked()
+	return true
+}
+
+func (q *queue) wakeLocked() {
 	select {
 	case q.wake <- struct{}{}:
 	default:
 	}
-	return true
 }
 
 // lastLocked returns the chunk that takes the next n bytes.
 func (q *queue) lastLocked(n int, note bool) *chunk {
 	if len(q.chunks) > 0 {
 		last := q.chunks[len(q.chunks)-1]
-		if last.note == note && len(last.lines)+n <= chunkBytes {
+		if last.note == note && last.gap == nil && len(last.lines)+n <= chunkBytes {
 			return last
 		}
 	}

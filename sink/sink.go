@@ -10,6 +10,9 @@
 // Nobody who appends waits for the disk. Once in the queue, a line reaches the file in order and once, or Close says
 // how many did not. After kill -9, what was queued is gone (it waits a few milliseconds at most while the disk takes
 // writes); after a power cut, so is what was written since the last fsync.
+//
+// What is lost and cannot be noted, since the disk is full, is kept in a reserve that was made when it was not, and so is
+// how much waits in memory: the next Open notes what was lost at a Close or a kill -9.
 package sink
 
 import (
@@ -49,6 +52,7 @@ type Journal struct {
 	helpers  sync.WaitGroup // keeper, tidier, packer and watcher
 	lossLog  lossLog        // the watcher's own
 	gaveUp   error          // why entries were given up in closing; the writer's own
+	keeping  keeping        // of what is lost, for the next start
 
 	// The rest is guarded by queue.mu, so that the figures add up whenever someone looks.
 	losses    losses
@@ -75,12 +79,15 @@ func Open(o Options) (*Journal, error) {
 		losses:   losses{total: map[string]uint64{"queue": 0, "shutdown": 0}},
 		encoder:  journal.NewEncoder(o.Location),
 		lossLog:  lossLog{log: o.Log},
+		keeping:  keeping{synced: true},
 	}
 	j.health = newHealth(o.Now, o.Log, j.lost)
 	j.file, err = rotate.Open(o.rotate(j.wakeHelpers))
 	if err != nil {
 		return nil, err
 	}
+	j.recall()
+	j.noteLosses()
 	j.writer.Go(j.write)
 	j.helpers.Go(j.keep)
 	j.helpers.Go(j.tidy)
@@ -166,9 +173,10 @@ func (j *Journal) noteLossesLocked() {
 		return
 	}
 	for len(j.losses.pending) > 0 {
-		message := j.losses.pending[0].appendMessage(nil)
+		gap := j.losses.pending[0]
+		message := gap.appendMessage(nil)
 		j.scratch = j.encoder.AppendLine(j.scratch[:0], j.opts.Now(), j.opts.Source, message)
-		if !j.queue.putLocked(j.scratch, 1, true) {
+		if !j.queue.putGapLocked(j.scratch, gap) {
 			return
 		}
 		j.losses.noted(j.opts.Now())
@@ -251,5 +259,5 @@ func (j *Journal) finish() error {
 	if n := j.Stats().Dropped["shutdown"]; n > 0 {
 		lost = fmt.Errorf("close journal: %w", &UnwrittenError{n, j.gaveUp})
 	}
-	return errors.Join(lost, j.file.Close())
+	return errors.Join(lost, j.keepOwed(true), j.file.Close())
 }

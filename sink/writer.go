@@ -43,6 +43,7 @@ func (j *Journal) writeChunk(c *chunk) {
 		if err == nil {
 			break
 		}
+		_ = j.keepOwed(false)
 		if n > 0 {
 			pause = firstPause
 		}
@@ -51,6 +52,9 @@ func (j *Journal) writeChunk(c *chunk) {
 			return
 		}
 		pause = min(2*pause, lastPause)
+	}
+	if j.keeping.any.Load() {
+		_ = j.keepOwed(false) // What was kept is not owed any more.
 	}
 	if j.opts.Fsync == FsyncAlways {
 		j.sync()
@@ -70,6 +74,9 @@ func (j *Journal) settle(c *chunk, lines []byte) {
 	defer j.queue.mu.Unlock()
 	j.queue.settleLocked(c, len(lines), entries)
 	j.written.add(c, len(lines), entries)
+	if c.gap != nil {
+		j.losses.settled(*c.gap)
+	}
 	j.lastWrite = j.opts.Now()
 }
 
@@ -77,11 +84,12 @@ func (j *Journal) settle(c *chunk, lines []byte) {
 func (j *Journal) abandon(c *chunk, lines []byte, err error) {
 	j.gaveUp = err
 	entries := bytes.Count(lines, []byte{'\n'})
+	first, last := j.spanOf(lines)
 	j.queue.mu.Lock()
 	defer j.queue.mu.Unlock()
 	j.queue.settleLocked(c, len(lines), entries)
 	if !c.note {
-		j.losses.total["shutdown"] += uint64(entries)
+		j.losses.add("shutdown", uint64(entries), first, last)
 	}
 }
 
@@ -130,6 +138,7 @@ func (j *Journal) keep() {
 		case <-second.C:
 			j.health.begin("path")
 			j.health.set("path", j.file.Check())
+			_ = j.keepOwed(true)
 		}
 	}
 }

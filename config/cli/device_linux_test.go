@@ -39,14 +39,21 @@ func tool(t *testing.T, name string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// quota mounts a small btrfs file system with a directory in it that may hold 8 MB.
-func quota(t *testing.T) (dir string) {
+// btrfs mounts a small btrfs file system.
+func btrfs(t *testing.T) (dir string) {
 	t.Helper()
-	image, mountPoint := filepath.Join(t.TempDir(), "image"), t.TempDir()
+	image, dir := filepath.Join(t.TempDir(), "image"), t.TempDir()
 	do(t, os.WriteFile(image, nil, 0o600))
 	do(t, os.Truncate(image, 128<<20))
 	tool(t, "mkfs.btrfs", "-q", image)
-	mount(t, "-o", "loop", image, mountPoint)
+	mount(t, "-o", "loop", image, dir)
+	return dir
+}
+
+// quota mounts a btrfs file system with a directory in it that may hold 8 MB.
+func quota(t *testing.T) (dir string) {
+	t.Helper()
+	mountPoint := btrfs(t)
 	dir = filepath.Join(mountPoint, "limited")
 	tool(t, "btrfs", "subvolume", "create", dir)
 	tool(t, "btrfs", "quota", "enable", mountPoint)

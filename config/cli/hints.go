@@ -55,7 +55,7 @@ func stopHint(err error, timeout config.Duration) error {
 	}
 	return &hintedError{
 		fmt.Errorf("stop within shutdown_timeout=%v: %w", timeout, err),
-		"the journal's next start notes the loss in it; free the disk, or set SHUTDOWN_TIMEOUT to wait longer",
+		"free the disk, or set SHUTDOWN_TIMEOUT to wait longer; the next start notes in the journal what was kept of the loss",
 	}
 }
 

@@ -110,7 +110,7 @@ func TestStoppedCompressionLeavesThePlainBackupAndIsDoneNextTime(t *testing.T) {
 		t.Errorf("stopping took %v", took)
 	}
 	checkNames(t, f, "", ".20260328-120000")
-	check(t, "what is left in the state directory", len(shown(t, f.opts.stateDir())), 1)
+	check(t, "what is left in the state directory: lock and reserve", len(shown(t, f.opts.stateDir())), 2)
 	check(t, "error", f.Stats().CompressErr, nil)
 	f.Compress(nil)
 	checkNames(t, f, "", ".20260328-120000.zst")
@@ -156,7 +156,7 @@ func TestCrashBetweenAnyTwoStepsLosesAndDoublesNothing(t *testing.T) {
 				t.Fatalf("got files %q, want the live file and one compressed backup", all)
 			}
 			check(t, "text", unpacked(t, f.path+all[1]), text)
-			check(t, "files in the state directory", len(shown(t, f.opts.stateDir())), 1)
+			check(t, "files in the state directory: lock and reserve", len(shown(t, f.opts.stateDir())), 2)
 		})
 	}
 }

@@ -6,8 +6,8 @@
 //	<dir>/<name>                    the live file; the path is never missing, not even during a rotation
 //	<dir>/<name>.20260328-120000    a backup; the stamp is the moment of its rotation, or the next free second
 //	<dir>/<name>.20260328-120000.gz the same, once it has been compressed
-//	<dir>/.<name>.d/                the state directory: lock, the next live file before its time, torn tails, and the
-//	                                compressed copy until it is whole
+//	<dir>/.<name>.d/                the state directory: lock, the next live file before its time, torn tails, the
+//	                                compressed copy until it is whole, and what Keep was given last
 //
 // A rotation hard-links the live file to the backup's name, which fails rather than overwrites, and renames a new empty
 // file over the live path. Killed in between, both names are one file; Open finishes the rotation. Nothing is truncated

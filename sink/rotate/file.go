@@ -45,6 +45,7 @@ type File struct {
 	unmet   string     // the limit that was last said to be impossible to keep; guarded by tidying
 	packing packing
 
+	reserve reserve
 	figures figures
 }
 
@@ -309,5 +310,5 @@ func (f *File) Close() error {
 	}
 	f.retired = append(f.retired, f.live)
 	f.mu.Unlock()
-	return errors.Join(cut, f.tidy(), f.lock.Close())
+	return errors.Join(cut, f.tidy(), f.reserve.close(), f.lock.Close())
 }

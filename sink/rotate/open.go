@@ -20,13 +20,16 @@ func Open(o Options) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{opts: o, path: o.path()}
+	f := &File{opts: o, path: o.path(), reserve: reserve{opts: o}}
 	f.figures.stats.Rotations = make(map[string]uint64)
 	if err := f.prepareLocked(); err != nil {
 		return nil, err
 	}
 	if err := f.recover(); err != nil {
 		return nil, errors.Join(err, f.lock.Close())
+	}
+	if err := f.reserve.open(); err != nil {
+		o.Log.Warn().Err(err).Msg("journal has no room in which to keep what is lost on a full disk; trying again when it is needed")
 	}
 	f.lookForRoom()
 	return f, nil

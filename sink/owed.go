@@ -1,0 +1,167 @@
+package sink
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"hbjournal/sink/journal"
+)
+
+// owed is what the journal owes its reader a note about, as it is kept for the next start while it cannot be written: on
+// a full disk the note about a loss is lost too.
+type owed struct {
+	Lost    []keptLoss `json:"lost,omitempty"`
+	Waiting *waiting   `json:"waiting,omitempty"`
+}
+
+// keptLoss is a loss that no note in the file tells of.
+type keptLoss struct {
+	Reason string `json:"reason"`
+	Lost   uint64 `json:"lost"`
+	First  int64  `json:"first"` // Unix milliseconds
+	Last   int64  `json:"last"`
+}
+
+// waiting are entries in memory while writes fail. If the process is killed they are lost, but for those that were
+// still written after this was kept: the entries behind Size in the live file.
+type waiting struct {
+	Entries uint64 `json:"entries"`
+	First   int64  `json:"first"` // Unix milliseconds; since when writes fail
+	Last    int64  `json:"last"`
+	Size    int64  `json:"size"`
+}
+
+// keeping is what of it lies in the journal's reserve.
+type keeping struct {
+	any atomic.Bool // kept is not empty
+
+	mu     sync.Mutex
+	kept   owed
+	synced bool  // it is safe from a power cut
+	err    error // why the last change could not be kept; the log knows of it
+}
+
+// owed is what is owed at this moment.
+func (j *Journal) owed() owed {
+	size := j.file.Stats().Bytes
+	failing, since := j.health.failing("write")
+	j.queue.mu.Lock()
+	defer j.queue.mu.Unlock()
+	var o owed
+	for _, l := range j.losses.owed {
+		o.Lost = append(o.Lost, keptLoss{l.reason, l.lost, l.first.UnixMilli(), l.last.UnixMilli()})
+	}
+	if failing && j.queue.entries > 0 {
+		o.Waiting = &waiting{j.queue.entries, since.UnixMilli(), j.opts.Now().UnixMilli(), size}
+	}
+	return o
+}
+
+// keepOwed keeps what is owed, if that has changed. A failure is logged when it begins and when it ends.
+func (j *Journal) keepOwed(sync bool) error {
+	k := &j.keeping
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	o := j.owed()
+	if o.Waiting != nil && k.kept.Waiting != nil && o.Waiting.Entries == k.kept.Waiting.Entries && o.Waiting.Size == k.kept.Waiting.Size {
+		o.Waiting = k.kept.Waiting // Only the time has gone on.
+	}
+	if reflect.DeepEqual(o, k.kept) && (k.synced || !sync) {
+		return nil
+	}
+	err := j.putOwed(o, sync)
+	switch {
+	case err != nil && k.err == nil:
+		j.opts.Log.Error().Err(err).Msg("journal cannot keep what is lost for the next start to note; trying again")
+	case err == nil && k.err != nil:
+		j.opts.Log.Info().Msg("journal can keep what is lost again")
+	}
+	k.err = err
+	if err == nil {
+		k.kept, k.synced = o, sync
+		k.any.Store(o.Lost != nil || o.Waiting != nil)
+	}
+	return err
+}
+
+func (j *Journal) putOwed(o owed, sync bool) error {
+	text, err := json.Marshal(o)
+	if err == nil {
+		err = j.file.Keep(text, sync)
+	}
+	if err != nil {
+		return fmt.Errorf("keep what is lost for the next start: %w", err)
+	}
+	return nil
+}
+
+// recall takes over what an earlier process owed. It is no loss of this one, so only the notes tell of it.
+func (j *Journal) recall() {
+	text := j.file.Kept()
+	if len(text) == 0 {
+		return
+	}
+	var before owed
+	if err := json.Unmarshal(text, &before); err != nil {
+		j.opts.Log.Warn().Err(err).Msg("what the journal kept of earlier losses cannot be read; it is not noted")
+		return
+	}
+	if w := before.Waiting; w != nil {
+		if written := j.entriesBehind(w.Size); written < w.Entries {
+			before.Lost = append(before.Lost, keptLoss{"killed", w.Entries - written, w.First, w.Last})
+		}
+	}
+	var lost uint64
+	for _, l := range before.Lost {
+		j.losses.owe(loss{l.Reason, l.Lost, time.UnixMilli(l.First), time.UnixMilli(l.Last)})
+		lost += l.Lost
+	}
+	if lost > 0 {
+		j.opts.Log.Warn().Uint64("lost", lost).Msg("journal lost entries before this start, and notes that now")
+	}
+	j.keeping.kept = before
+	j.keeping.any.Store(true)
+	_ = j.keepOwed(true) // Without what was waiting, which is lost for good now.
+}
+
+// entriesBehind counts the entries in the live file behind the first size bytes of it, its own notes left out. A file
+// that cannot be read, or is shorter, since somebody made room, has none.
+func (j *Journal) entriesBehind(size int64) (entries uint64) {
+	file, err := os.Open(filepath.Join(j.opts.Dir, j.opts.File))
+	if err != nil {
+		return 0
+	}
+	defer file.Close()
+	lines := bufio.NewReader(io.NewSectionReader(file, size, 1<<62))
+	for {
+		line, err := lines.ReadBytes('\n')
+		if err != nil {
+			return entries
+		}
+		if entry, err := journal.ParseLine(bytes.TrimSuffix(line, []byte{'\n'})); err == nil && !journal.IsNote(entry.Message) {
+			entries++
+		}
+	}
+}
+
+// spanOf is when the first and the last of lines were written.
+func (j *Journal) spanOf(lines []byte) (first, last time.Time) {
+	lines = bytes.TrimSuffix(lines, []byte{'\n'})
+	head, _, _ := bytes.Cut(lines, []byte{'\n'})
+	tail := lines[bytes.LastIndexByte(lines, '\n')+1:]
+	first, ok := writtenAt(head)
+	last, okLast := writtenAt(tail)
+	if !ok || !okLast {
+		return j.opts.Now(), j.opts.Now()
+	}
+	return first, last
+}
