@@ -41,9 +41,9 @@ func newReport(env Env) *cobra.Command {
 		Short: "Sum up a range of the journal: traffic, hosts, missed beats, boots, losses, plugin figures",
 		Long: "Sum up the entries of the journal and all its backups, or of the FILEs if given, - for standard input.\n\n" +
 			"A host's heartbeat (ID HTB) promises the next after its interval; one that is later by more than half an\n" +
-			"interval is missed, and so are those that should have come between the last and the end of the range: that is\n" +
-			"what --until says, but now at the latest, or without it the last entry. So 'report --until now' sees that nothing\n" +
-			"comes any more.\n" +
+			"interval is missed, and so are those that should have come between the last and the end of the range. The range\n" +
+			"begins with the first entry in it. It ends where --until says, but now at the latest, and without --until with the\n" +
+			"last entry: 'report --until now' sees that nothing comes any more.\n\n" +
 			"Median and 95th percentile of plugin fields are within 1 %, all other figures are exact. In memory are hosts and\n" +
 			"plugins, never entries; of more than 16384 hosts or sources the rest are counted together.",
 		Example: reportExample,

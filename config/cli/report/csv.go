@@ -93,6 +93,7 @@ func (t *table) total(r *summary.Report) {
 	t.count(section, "", "gaps", r.Gaps.Notes)
 	t.count(section, "", "lost", r.Gaps.Lost)
 	t.count(section, "", "duplicates", r.Duplicates.Count)
+	t.count(section, "", "values_not_followed", r.Unfollowed)
 }
 
 func (t *table) traffic(section string, row summary.Row) {

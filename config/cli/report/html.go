@@ -45,6 +45,8 @@ type page struct {
 	Wide        template.HTML
 	Narrow      template.HTML
 	Step        string
+	Silent      []silentRow // at the end
+	SilentLeft  int
 	Map         []beatRow
 	MapTicks    []chart.Tick
 	MapLeft     int // hosts that the map leaves out
@@ -52,6 +54,7 @@ type page struct {
 	HostsLeft   int
 	Tables      []trafficTable
 	Plugins     []pluginTable
+	Unfollowed  string
 	Gaps        []gapRow
 	GapsLeft    int64
 	HasMessages bool
@@ -67,6 +70,11 @@ type tile struct {
 type hostRow struct {
 	Name, Messages, Beats, Missed, Kept, Every, First, Last, Silence, Boots string
 	Alert                                                                   bool
+}
+
+// silentRow is one host of those that are silent at the end.
+type silentRow struct {
+	Name, Last, For, Missed, Every string
 }
 
 // trafficTable is the table of one kind of name.
@@ -126,6 +134,7 @@ func newPage(r *summary.Report, opt Options) *page {
 	if !p.HasMessages {
 		return p
 	}
+	p.addSilent(r, zone)
 	p.addTime(r, zone)
 	p.addHosts(r, zone)
 	p.addTables(r)
@@ -147,6 +156,18 @@ func tiles(r *summary.Report) []tile {
 		{"Lost", fit(r.Gaps.Lost, 12), "in " + plural(r.Gaps.Notes, "gap", "gaps"), r.Gaps.Lost > 0},
 		{"Invalid", fit(r.Invalid.Total(), 12), share(r.Invalid.Total(), r.Total.Messages), false},
 		{"Duplicates", fit(r.Duplicates.Count, 12), "not kept again", false},
+	}
+}
+
+func (p *page) addSilent(r *summary.Report, zone *time.Location) {
+	silent := r.SilentHosts()
+	p.SilentLeft = max(0, len(silent)-pageRows)
+	for _, h := range silent[:min(pageRows, len(silent))] {
+		now := h.Standing(r.To.Time())
+		p.Silent = append(p.Silent, silentRow{
+			Name: label(h.Row, ""), Last: moment(now.LastBeat.Time(), zone), For: span(r.To.Sub(now.LastBeat).Truncate(time.Second)),
+			Missed: count(now.Missed), Every: span(seconds(h.Interval)),
+		})
 	}
 }
 
@@ -185,6 +206,7 @@ func (p *page) addTables(r *summary.Report) {
 	slices.SortStableFunc(hosts, func(a, b summary.Row) int { return cmp.Compare(b.Messages, a.Messages) })
 	p.addTraffic("Messages by host", "Host", hosts, r)
 	p.addTraffic("Messages by source", "Source", r.Sources, r)
+	p.Unfollowed = unfollowedRemark(r)
 	for _, plugin := range r.Plugins[:min(pagePlugins, len(r.Plugins))] {
 		if len(plugin.Fields) > 0 {
 			p.Plugins = append(p.Plugins, newPluginTable(plugin))

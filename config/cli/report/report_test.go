@@ -260,6 +260,14 @@ func TestTextSaysWhoIsSilentSinceWhenAndForHowLong(t *testing.T) {
 	}
 }
 
+func TestThePageSaysWhoIsSilent(t *testing.T) {
+	r := sampleDay(t)
+	got := written(t, "html", &r, Options{})
+	if want := `<bdi>edge02</bdi></th><td class="n missed">5h 42m</td><td class="n">683</td><td class="n">30s</td><td class="t">2026-03-28 18:17:30</td>`; !strings.Contains(got, want) {
+		t.Errorf("got no row %s", want)
+	}
+}
+
 func TestABootHidesNoSilenceInTheText(t *testing.T) {
 	f := func(presence summary.Presence, boots int, want string) {
 		t.Helper()

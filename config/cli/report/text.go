@@ -279,6 +279,9 @@ func (t *text) fields() {
 		t.table(&table)
 		t.more(left, "")
 	}
+	if remark := unfollowedRemark(t.r); remark != "" {
+		t.WriteString(t.style(dim, shorten(remark, t.width)) + "\n")
+	}
 }
 
 func (t *text) gaps() {

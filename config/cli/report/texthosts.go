@@ -30,7 +30,7 @@ func (t *text) heartbeats() {
 	hosts := troubled(t.r.Hosts, hostRows)
 	nameWidth := leastName
 	for _, h := range hosts {
-		nameWidth = max(nameWidth, min(columnsOf(label(h.Row, "")), t.width/4))
+		nameWidth = max(nameWidth, min(columnsOf(label(h.Row, "")), t.width/3))
 	}
 	columns := t.width - nameWidth - keptWidth - 2
 	t.heading("Heartbeats", "█ heard  ▓ less  ▒ in part  · silent  ↑ boot  ! both")

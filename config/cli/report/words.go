@@ -192,6 +192,14 @@ func keptRemark(r *summary.Report) string {
 	return share(beats, beats+r.Missed) + " kept"
 }
 
+// unfollowedRemark says how many plugin values the tables leave out, if any.
+func unfollowedRemark(r *summary.Report) string {
+	if r.Unfollowed == 0 {
+		return ""
+	}
+	return plural(r.Unfollowed, "value is", "values are") + " left out: too many fields, too deep, or too far in an array."
+}
+
 const dateTime = "2006-01-02 15:04:05"
 
 // moment returns t as it is shown in tables, "–" for the zero time.

@@ -16,17 +16,20 @@ type fieldReader struct {
 	pairs []pair // of what is nested, that of each level behind the one above
 	path  []byte // to where it is: "disk.0.used_percent", with \. for a dot in a key
 	found int    // numbers so far in this message
+	left  int64  // values so far in it that are beyond the bounds
 }
 
-// add adds every number of a message, given by its members, to the fields of p.
-func (r *fieldReader) add(p *plugin, members []pair, budget *int) {
-	r.found = 0
+// add adds every number of a message, given by its members, to the fields of p, and returns how many values it left out
+// because they are beyond the bounds; what is nested too deep counts as one value, and the rest of a long array too.
+func (r *fieldReader) add(p *plugin, members []pair, budget *int) (left int64) {
+	r.found, r.left = 0, 0
 	for _, m := range members {
 		if !isEnvelope(m.key) {
 			r.path = appendKey(r.path[:0], m.key)
 			r.value(p, m.value, 1, budget)
 		}
 	}
+	return r.left
 }
 
 // value adds the number that value is, or the numbers in it.
@@ -41,12 +44,15 @@ func (r *fieldReader) value(p *plugin, value []byte, depth int, budget *int) {
 	}
 	if f := p.field(cutName(r.path), r.found, budget); f != nil {
 		f.add(v)
+	} else {
+		r.left++
 	}
 	r.found++
 }
 
 func (r *fieldReader) nested(p *plugin, value []byte, depth int, budget *int) {
 	if depth == maxDepth {
+		r.left++
 		return
 	}
 	from, stem := len(r.pairs), len(r.path)
@@ -55,6 +61,10 @@ func (r *fieldReader) nested(p *plugin, value []byte, depth int, budget *int) {
 		r.pairs = r.pairs[:from+len(settle(r.pairs[from:]))]
 	} else {
 		r.pairs = appendElements(r.pairs, value)
+		if len(r.pairs)-from > maxElements {
+			r.pairs = r.pairs[:from+maxElements]
+			r.left++
+		}
 	}
 	for i, to := from, len(r.pairs); i < to; i++ {
 		m := r.pairs[i]
@@ -81,11 +91,11 @@ func appendKey(path, key []byte) []byte {
 	}
 }
 
-// appendElements appends the first maxElements elements of array to dst, without keys. What is not well-formed ends the
+// appendElements appends the elements of array to dst, without keys, up to one more than maxElements. What is not well-formed ends the
 // scan, as in appendPairs.
 func appendElements(dst []pair, array []byte) []pair {
 	i := spaceEnd(array, 0)
-	for n := 0; n < maxElements && i < len(array) && (array[i] == '[' && n == 0 || array[i] == ','); n++ {
+	for n := 0; n <= maxElements && i < len(array) && (array[i] == '[' && n == 0 || array[i] == ','); n++ {
 		value := spaceEnd(array, i+1)
 		end := valueEnd(array, value)
 		if end <= value || array[value] == ']' {

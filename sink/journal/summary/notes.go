@@ -1,8 +1,6 @@
 package summary
 
 import (
-	"math"
-
 	"hbjournal/sink/journal"
 )
 
@@ -57,40 +55,17 @@ func (n *notes) wrapped(pairs []pair) bool {
 }
 
 // note reads one of the journal's own entries.
-func (n *notes) note(at int64, pairs []pair) {
-	var event string
-	var count int64
-	g := Gap{At: instant(at)}
-	for _, p := range pairs {
-		f, _ := number(p.value)
-		switch string(p.key) {
-		case "event":
-			event = string(text(p.value))
-		case "reason":
-			g.Reason = string(cutName(text(p.value)))
-		case "lost":
-			g.Lost = whole(f)
-		case "count":
-			count = whole(f)
-		case "first":
-			g.First = instant(whole(f * 1000))
-		case "last":
-			g.Last = instant(whole(f * 1000))
-		}
+func (n *notes) note(at int64, message []byte) {
+	if g, ok := journal.ParseGapNote(message); ok {
+		n.gap(Gap{
+			At: instant(at), Reason: string(cutName([]byte(g.Reason))), Lost: int64(g.Lost),
+			First: instant(int64(g.First)), Last: instant(int64(g.Last)),
+		})
 	}
-	switch event {
-	case "gap":
-		n.gap(g)
-	case "duplicate":
+	if d, ok := journal.ParseDuplicateNote(message); ok {
 		n.dupNotes++
-		n.duplicate += count
+		n.duplicate += int64(d.Count)
 	}
-}
-
-// whole rounds a number out of a message, which may be anything, to a count that cannot overflow when added up.
-func whole(f float64) int64 {
-	const most = 1 << 53
-	return int64(math.Round(min(max(f, 0), most)))
 }
 
 func (n *notes) gap(g Gap) {

@@ -80,8 +80,9 @@ func (p *plugin) reset() {
 	}
 }
 
-// merge adds the fields of later, as long as there is budget for those that are new.
-func (p *plugin) merge(later *plugin, budget *int) {
+// merge adds the fields of later, as long as there is budget for those that are new, and returns how many values were left
+// out.
+func (p *plugin) merge(later *plugin, budget *int) (left int64) {
 	p.tally.merge(&later.tally)
 	for i, from := range later.fields {
 		if from.count == 0 {
@@ -89,6 +90,7 @@ func (p *plugin) merge(later *plugin, budget *int) {
 		}
 		to := p.field([]byte(from.name), i, budget)
 		if to == nil {
+			left += from.count
 			continue
 		}
 		if to.sketch.MergeWith(from.sketch) != nil {
@@ -97,6 +99,7 @@ func (p *plugin) merge(later *plugin, budget *int) {
 		to.count += from.count
 		to.min, to.max = min(to.min, from.min), max(to.max, from.max)
 	}
+	return left
 }
 
 // quantile returns the value that a share of q of the values do not exceed, 0 to 1. It is never outside the exact minimum

@@ -73,6 +73,20 @@ func TestNestedFieldsAreBounded(t *testing.T) {
 	if got := fieldsOf(t, `{"plugin":"p","long":`+long+`,"flat":1}`); len(got) != maxElements+1 || got[maxElements] != "flat=1..1" {
 		t.Errorf("long: got %d fields, want the first %d elements, and flat", len(got), maxElements)
 	}
+	f := func(what, message string, want int64) {
+		t.Helper()
+		if got := summarize(t, told{0, message}).Unfollowed; got != want {
+			t.Errorf("%s: got %d values left out, want %d", what, got, want)
+		}
+	}
+	f("deep", `{"plugin":"p","deep":`+deep+`,"flat":1}`, 1)
+	f("long", `{"plugin":"p","long":`+long+`,"flat":1}`, 1)
+	f("exactly so long", `{"plugin":"p","long":[`+strings.Repeat("1,", maxElements-1)+`1]}`, 0)
+	var many strings.Builder
+	for i := range 10_000 {
+		fmt.Fprintf(&many, `,"k%d":1`, i)
+	}
+	f("many", `{"plugin":"p"`+many.String()+`}`, 10_000-maxFields)
 	for _, torn := range []string{`{"plugin":"p","a":[1,2`, `{"plugin":"p","a":[1,,2]}`, `{"plugin":"p","a":[1 2]}`, `{"plugin":"p","a":{"b":1`} {
 		appendElements(nil, []byte(torn[16:])) // must not panic
 	}

@@ -16,11 +16,12 @@ type Report struct {
 	Total      Tally           `json:"total"`
 	PerSecond  float64         `json:"messages_per_second"`
 	Timeline   Timeline        `json:"timeline"`
-	IDs        []Kind          `json:"ids"`     // most messages first
-	Hosts      []Host          `json:"hosts"`   // by name
-	Unnamed    Tally           `json:"unnamed"` // messages without a name
-	Plugins    []Plugin        `json:"plugins"` // most messages first
-	Sources    []Row           `json:"sources"` // most messages first
+	IDs        []Kind          `json:"ids"`                 // most messages first
+	Hosts      []Host          `json:"hosts"`               // by name
+	Unnamed    Tally           `json:"unnamed"`             // messages without a name
+	Plugins    []Plugin        `json:"plugins"`             // most messages first
+	Unfollowed int64           `json:"values_not_followed"` // numbers of plugin messages that are beyond the bounds
+	Sources    []Row           `json:"sources"`             // most messages first
 	Boots      int64           `json:"boots"`
 	Missed     int64           `json:"missed_beats"`
 	Invalid    Invalid         `json:"invalid"`
@@ -107,7 +108,7 @@ type Duplicates struct {
 // Report returns the figures so far. The Summary may be filled further afterwards.
 func (s *Summary) Report() Report {
 	r := Report{
-		Total: s.total, Unnamed: s.unnamed, Invalid: s.notes.invalid,
+		Total: s.total, Unnamed: s.unnamed, Invalid: s.notes.invalid, Unfollowed: s.unfollowed,
 		Gaps:       Gaps{s.notes.gapCount, s.notes.lost, slices.Clone(s.notes.gaps)},
 		Duplicates: Duplicates{s.notes.dupNotes, s.notes.duplicate},
 	}

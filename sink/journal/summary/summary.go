@@ -37,6 +37,7 @@ type Summary struct {
 	lo, hi int64 // first and last bucket in use; valid if seen.n > 0
 
 	fieldBudget int
+	unfollowed  int64  // values of fields that are beyond the bounds
 	pairs       []pair // scratch of Add
 	fields      fieldReader
 }
@@ -81,7 +82,7 @@ func (s *Summary) Add(e *journal.Entry) {
 	k.tally.add(size)
 	k.times.add(bucket, 1)
 	if m.journals() {
-		s.notes.note(at, s.pairs)
+		s.notes.note(at, e.Message)
 		return
 	}
 	address := e.Source.Addr().As16()
@@ -94,7 +95,7 @@ func (s *Summary) Add(e *journal.Entry) {
 	if len(m.plugin) > 0 {
 		p := s.plugins.row(m.plugin)
 		p.tally.add(size)
-		s.fields.add(p, s.pairs, &s.fieldBudget)
+		s.unfollowed += s.fields.add(p, s.pairs, &s.fieldBudget)
 	}
 }
 
@@ -149,16 +150,17 @@ func (s *Summary) Merge(later *Summary) {
 	s.total.merge(&later.total)
 	s.unnamed.merge(&later.unnamed)
 	s.notes.merge(&later.notes)
+	s.unfollowed += later.unfollowed
 	s.ids.merge(&later.ids, (*kind).merge)
 	s.hosts.merge(&later.hosts, (*host).merge)
 	s.sources.merge(&later.sources, (*Tally).merge)
-	s.plugins.merge(&later.plugins, func(to, from *plugin) { to.merge(from, &s.fieldBudget) })
+	s.plugins.merge(&later.plugins, func(to, from *plugin) { s.unfollowed += to.merge(from, &s.fieldBudget) })
 }
 
 // Reset empties the Summary, and keeps its memory for the next stretch of the same journal.
 func (s *Summary) Reset() {
 	s.total, s.unnamed, s.notes, s.seen = Tally{}, Tally{}, notes{}, span{}
-	s.latest, s.from, s.until = 0, 0, 0
+	s.latest, s.from, s.until, s.unfollowed = 0, 0, 0, 0
 	s.ids.reset((*kind).reset)
 	s.hosts.reset((*host).reset)
 	s.sources.reset((*Tally).reset)
