@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"sync/atomic"
 
 	"hbjournal/sink/journal"
 	"hbjournal/sink/names"
@@ -18,7 +17,6 @@ type Back struct {
 	ordered bool // as for a stream
 	bounds
 	current
-	count *atomic.Int64
 	text  io.ReaderAt // of cur
 	end   int64       // of what is still to be read of cur, behind a newline or at the end of the file
 	ended bool
@@ -28,15 +26,15 @@ type Back struct {
 // OpenBack starts a reading from the newest entry to the oldest. A missing file gives an error that wraps fs.ErrNotExist
 // at the first Read.
 func OpenBack(opt Options) *Back {
-	s := &Back{bounds: boundsOf(opt), count: opt.Count, ordered: true}
+	s := &Back{bounds: boundsOf(opt), ordered: true}
 	if len(opt.Paths) == 0 {
-		s.files = newBackChain(opt.Dir, opt.Base)
+		s.files = newBackChain(opt)
 		return s
 	}
 	paths, ordered := names.Sort(opt.Paths)
 	paths = slices.Clone(paths)
 	slices.Reverse(paths)
-	s.files, s.ordered = &list{paths: paths, stdin: opt.Stdin}, ordered
+	s.files, s.ordered = &list{paths: paths, stdin: opt.Stdin, opener: newOpener(opt)}, ordered
 	return s
 }
 
@@ -80,7 +78,7 @@ func (s *Back) open(ctx context.Context, b *Block) error {
 	if err != nil {
 		return err
 	}
-	s.cur, f.count = f, s.count
+	s.cur = f
 	if s.ordered && f.head.timed && s.over(f.head.millis) {
 		s.end = 0
 		return nil
@@ -111,9 +109,7 @@ func (s *Back) fill(b *Block) error {
 		if _, err := s.text.ReadAt(buf, start); err != nil {
 			return s.lost(b, err)
 		}
-		if s.count != nil && s.cur.plain {
-			s.count.Add(int64(len(buf)))
-		}
+		s.cur.countPlain(len(buf))
 		cut := 0
 		if start > 0 {
 			cut = bytes.IndexByte(buf[:len(buf)-1], '\n') + 1

@@ -14,8 +14,10 @@ import (
 // A backChain is a chain that walks from the live file to the oldest backup. Then at is one behind the next candidate.
 type backChain struct{ chain }
 
-func newBackChain(dir, base string) *backChain {
-	return &backChain{chain{listing: listing{dir: dir, base: base}, step: -1}}
+func newBackChain(opt Options) *backChain {
+	c := &backChain{*newChain(opt)}
+	c.step = -1
+	return c
 }
 
 func (c *backChain) next() (*file, error) { return c.walk(c.try) }
@@ -63,7 +65,7 @@ func (c *backChain) openLive() (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := openFile(names.File{Path: filepath.Join(c.dir, c.base)})
+	f, err := c.opener.open(names.File{Path: filepath.Join(c.dir, c.base)})
 	if errors.Is(err, fs.ErrNotExist) && !newest.IsZero() {
 		c.from, c.ended = newest, true
 		return nil, nil

@@ -34,6 +34,14 @@ const (
 
 func (b *Block) reset() { *b = Block{buf: b.buf} }
 
+// End is the position behind Data, from which Follow goes on with what came after it; the zero Cursor if there is no Data.
+func (b *Block) End() Cursor {
+	if len(b.Data) == 0 {
+		return Cursor{}
+	}
+	return b.at(len(b.Data))
+}
+
 // at is the position of pos, an index into b.Data.
 func (b *Block) at(pos int) Cursor {
 	at := b.start

@@ -32,6 +32,7 @@ var errMoved = errors.New("journal files moved")
 // and a stamp with several files is sorted out by their first lines.
 type chain struct {
 	listing
+	opener *opener
 	at     int             // index in files of the next candidate
 	stale  bool            // the files are to be listed before the next step
 	from   time.Time       // files with an earlier stamp are done with
@@ -45,8 +46,8 @@ type chain struct {
 	step   time.Duration   // in seconds, from a stamp to the next one that may follow: 1, or -1 backwards
 }
 
-func newChain(dir, base string) *chain {
-	return &chain{listing: listing{dir: dir, base: base}, stale: true, step: 1}
+func newChain(opt Options) *chain {
+	return &chain{listing: listing{dir: opt.Dir, base: opt.Base}, opener: newOpener(opt), stale: true, step: 1}
 }
 
 func (c *chain) next() (*file, error) { return c.walk(c.try) }
@@ -108,7 +109,7 @@ func (c *chain) relist() error {
 
 // openNew opens a backup, or gives nil if its content was read already, perhaps under another name.
 func (c *chain) openNew(candidate names.File) (*file, error) {
-	f, err := openFile(candidate)
+	f, err := c.opener.open(candidate)
 	if errors.Is(err, fs.ErrNotExist) {
 		c.stale, c.moved = true, candidate.Stamp
 		return nil, errMoved
@@ -150,7 +151,7 @@ func (c *chain) unreadable(f names.File, err error) error {
 // openLive opens the live file, if no backup has come into being that is to be read before it.
 func (c *chain) openLive() (*file, error) {
 	path := filepath.Join(c.dir, c.base)
-	f, err := openFile(names.File{Path: path})
+	f, err := c.opener.open(names.File{Path: path})
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
 		return nil, fmt.Errorf("open journal: %w", err)
@@ -223,7 +224,7 @@ func (c *chain) find(at Cursor) (bool, error) {
 		return false, err
 	}
 	for i := c.at; i < len(c.files); i++ {
-		candidate, err := openFile(c.files[i])
+		candidate, err := c.opener.open(c.files[i])
 		if err != nil {
 			continue // It was moved, or cannot be read: next will see.
 		}
@@ -241,7 +242,7 @@ func (c *chain) find(at Cursor) (bool, error) {
 
 // forget sets the chain back to its beginning.
 func (c *chain) forget() {
-	*c = chain{listing: c.listing, stale: true, step: c.step, follow: c.follow}
+	*c = chain{listing: c.listing, opener: c.opener, stale: true, step: c.step, follow: c.follow}
 }
 
 // seek leaves out what is before the last file, as far as halving finds it, that begins before since.
@@ -249,7 +250,7 @@ func (c *chain) seek(since int64) error {
 	if err := c.relist(); err != nil {
 		return err
 	}
-	i, err := lastBefore(len(c.files), since, func(i int) (*file, error) { return openFile(c.files[i]) })
+	i, err := lastBefore(len(c.files), since, func(i int) (*file, error) { return c.opener.open(c.files[i]) })
 	if i > 0 {
 		c.from, c.at = c.startOf(i), i
 	}

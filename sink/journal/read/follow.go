@@ -13,8 +13,9 @@ import (
 // ErrMissed is the fault that a Follower gives when files were rotated and removed before it could open them.
 var ErrMissed = errors.New("files were removed before they were read: entries may be missing")
 
-// ErrTruncated is the fault that a Follower gives when the live file was cut by someone else. It reads on from its start.
-var ErrTruncated = errors.New("the file was truncated by another program: reading on from its start")
+// ErrTruncated is the fault that a Follower gives when its file was cut by someone else. It reads on from where it was cut:
+// from the start, if the first line is another one.
+var ErrTruncated = errors.New("the file was truncated by another program: reading on from where it was cut")
 
 // A Follower is a Source that reads a journal from a position to its end, and then waits for what is added to it, until
 // its context ends. It gives each line once while files are rotated, compressed, pruned, renamed, recreated or cut.
@@ -30,6 +31,7 @@ type Follower struct {
 	rested time.Time // the directory is not listed before
 	leave  bool      // a later file holds something: the current one is left at its end
 	missed bool      // to be said with the next block
+	cut    bool      // the current file ended before the position, to be said with the next block
 }
 
 const (
@@ -41,7 +43,7 @@ const (
 // Follow starts at a position; the zero Cursor is the oldest entry that there is. Since in opt leaves out what is older
 // as Open does. The journal must be there. If the position is not there any more, Follow starts at the one after it.
 func Follow(opt Options, at Cursor) (*Follower, error) {
-	f := &Follower{chain: *newChain(opt.Dir, opt.Base)}
+	f := &Follower{chain: *newChain(opt)}
 	f.chain.follow = true
 	since := boundsOf(opt).since
 	if at != (Cursor{}) || since == 0 {
@@ -103,7 +105,10 @@ func (f *Follower) goTo(offset int64) error {
 		_, err := cur.raw.Seek(offset, io.SeekStart)
 		return err
 	}
-	_, err := io.CopyN(io.Discard, cur.text, offset)
+	skipped, err := io.CopyN(io.Discard, cur.text, offset)
+	if err == io.EOF {
+		f.lines.offset, f.cut, err = skipped, true, nil
+	}
 	return err
 }
 
@@ -217,9 +222,14 @@ func (f *Follower) openLater(b *Block) error {
 	return nil
 }
 
-// lookBack goes to the start of the current file if it was cut: it ends before the position, or has another first line.
+// lookBack goes back in the current file if it was cut: it ends before the position, or has another first line.
 func (f *Follower) lookBack(b *Block) error {
 	cur := f.files[0]
+	if f.cut {
+		f.cut = false
+		b.Fault = &CorruptError{Path: cur.Path, Offset: f.lines.offset, Err: ErrTruncated}
+		return nil
+	}
 	if !cur.plain {
 		return nil
 	}
@@ -227,7 +237,7 @@ func (f *Follower) lookBack(b *Block) error {
 	if err != nil {
 		return err
 	}
-	first := readHead(io.NewSectionReader(cur.raw, 0, maxHead))
+	first := readHead(io.NewSectionReader(cur.raw, 0, maxHead), !cur.Live())
 	position := f.lines.offset + int64(len(f.lines.rest))
 	same := cur.head.hash == 0 || first == cur.head
 	cur.head = first
@@ -235,6 +245,9 @@ func (f *Follower) lookBack(b *Block) error {
 		return nil
 	}
 	b.Fault = &CorruptError{Path: cur.Path, Offset: position, Err: ErrTruncated}
+	if same {
+		return f.goTo(min(f.lines.offset, info.Size()))
+	}
 	return f.goTo(0)
 }
 

@@ -13,8 +13,9 @@ const Stdin = "-"
 
 // A list opens named files in the order given.
 type list struct {
-	paths []string
-	stdin io.Reader
+	paths  []string
+	stdin  io.Reader
+	opener *opener
 }
 
 func (l *list) next() (*file, error) {
@@ -24,9 +25,9 @@ func (l *list) next() (*file, error) {
 	path := l.paths[0]
 	l.paths = l.paths[1:]
 	if path == Stdin {
-		return openStream(l.stdin)
+		return l.opener.openStream(l.stdin)
 	}
-	f, err := openFile(names.File{Path: path})
+	f, err := l.opener.open(names.File{Path: path})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -38,7 +39,7 @@ func (l *list) next() (*file, error) {
 
 // seek leaves out files by their times; the paths are those of one journal in order.
 func (l *list) seek(since int64) error {
-	i, err := lastBefore(len(l.paths), since, func(i int) (*file, error) { return openFile(names.File{Path: l.paths[i]}) })
+	i, err := lastBefore(len(l.paths), since, func(i int) (*file, error) { return l.opener.open(names.File{Path: l.paths[i]}) })
 	l.paths = l.paths[i:]
 	return err
 }

@@ -51,7 +51,7 @@ func TestAWalkListsTheDirectoryAFewTimesHoweverManyFilesThereAre(t *testing.T) {
 			t.Errorf("%s: the directory was listed %d times, want a few", name, *made)
 		}
 	}
-	forwards, backwards := newChain(dir, base), newBackChain(dir, base)
+	forwards, backwards := newChain(Options{Dir: dir, Base: base}), newBackChain(Options{Dir: dir, Base: base})
 	f("forwards", forwards, &forwards.made)
 	f("backwards", backwards, &backwards.made)
 }
@@ -71,13 +71,13 @@ func TestLookingForATimeOpensAFewFilesOfMany(t *testing.T) {
 	dir := manyBackups(t, backups)
 	for _, first := range []int{0, 61, 500, 997, backups} {
 		opened := 0
-		c := newChain(dir, base)
+		c := newChain(Options{Dir: dir, Base: base})
 		if err := c.relist(); err != nil {
 			t.Fatal(err)
 		}
 		_, err := lastBefore(len(c.files), atNumber(first).UnixMilli(), func(i int) (*file, error) {
 			opened++
-			return openFile(c.files[i])
+			return c.opener.open(c.files[i])
 		})
 		if err != nil || opened > 12 {
 			t.Errorf("since entry %d: got %d files opened and error %v, want about 10 and none", first, opened, err)
@@ -188,7 +188,7 @@ func checkOnce(t *testing.T, numbers []int, reverse bool, n int) {
 func TestPruningInFrontOfAReadingIsCaughtUpWith(t *testing.T) {
 	const backups = 400
 	dir := manyBackups(t, backups)
-	c := newChain(dir, base)
+	c := newChain(Options{Dir: dir, Base: base})
 	first, err := c.next()
 	if err != nil {
 		t.Fatal(err)

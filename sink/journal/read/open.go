@@ -4,38 +4,37 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"fmt"
 	"hash/fnv"
 	"io"
 	"os"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"hbjournal/sink/journal"
 	"hbjournal/sink/names"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 )
 
-// maxWindow bounds the memory of a zstd decoder. The journal's own backups need at most 8 MiB; zstd --long=25 fits too.
-const maxWindow = 32 << 20
+// An opener opens the files of a journal as the text that they hold, whatever layers are around it.
+type opener struct {
+	count *atomic.Int64 // counts the bytes that are read from the files, as they are on the disk; may be nil
+}
 
-// maxLayers bounds how often a file may be compressed: logrotate compresses our compressed backups once more.
-const maxLayers = 4
+func newOpener(opt Options) *opener { return &opener{count: opt.Count} }
 
 // file is one open file of a journal, read as the text that it holds.
 type file struct {
 	names.File
-	raw     *os.File      // nil for a text that the caller owns
-	info    os.FileInfo   // nil with raw
-	regular bool          // a real file, not a pipe
-	plain   bool          // regular and not compressed: raw can be read at any offset
-	text    io.Reader     // the lines, decompressed; set by begin
-	closes  []func()      // of the decompressors behind text
-	head    head          // of a regular file
-	count   *atomic.Int64 // of bytes read from raw by text; may be nil
+	raw     *os.File    // nil for a text that the caller owns
+	info    os.FileInfo // nil with raw
+	regular bool        // a real file, not a pipe
+	plain   bool        // regular and without layers: raw can be read at any offset
+	text    io.Reader   // the lines, without layers; set by begin
+	closes  []io.Closer // of the layers around text, and of its copy
+	head    head        // of a regular file
+	opener  *opener
+	count   *atomic.Int64 // that of the opener, once the first line was looked at
 	from    time.Time     // no backup that is older than this file has this stamp or a later one
 }
 
@@ -46,27 +45,26 @@ type head struct {
 	timed  bool
 }
 
-// openFile opens f and looks at its first line. The caller begins to read it when its turn comes, and closes it.
-func openFile(f names.File) (*file, error) {
+// open opens f and looks at its first line. The caller begins to read it when its turn comes, and closes it.
+func (o *opener) open(f names.File) (*file, error) {
 	raw, err := os.Open(f.Path)
 	if err != nil {
 		return nil, err
 	}
-	o := &file{File: f, raw: raw}
-	if err := o.start(); err != nil {
-		return nil, errors.Join(err, o.close())
+	opened := &file{File: f, raw: raw, opener: o}
+	if err := opened.start(); err != nil {
+		return nil, errors.Join(err, opened.close())
 	}
-	return o, nil
+	opened.count = o.count
+	return opened, nil
 }
 
 // openStream makes a file of a text that comes from r, which cannot be rewound; closing it leaves r open.
-func openStream(r io.Reader) (*file, error) {
-	f := &file{File: names.File{Path: Stdin}}
-	text, _, err := f.decompress(r)
-	if err != nil {
-		return nil, &CorruptError{Path: Stdin, Err: err}
+func (o *opener) openStream(r io.Reader) (*file, error) {
+	f := &file{File: names.File{Path: Stdin}, opener: o}
+	if _, err := f.unwrap(&counter{r, o.count}); err != nil {
+		return nil, errors.Join(&CorruptError{Path: Stdin, Err: err}, f.close())
 	}
-	f.text = text
 	return f, nil
 }
 
@@ -83,7 +81,7 @@ func (f *file) start() (err error) {
 	if err := f.begin(); err != nil {
 		return err
 	}
-	f.head = readHead(f.text)
+	f.head = readHead(f.text, !f.Live())
 	f.release()
 	return nil
 }
@@ -99,16 +97,22 @@ func (f *file) begin() error {
 			return err
 		}
 	}
-	text, layers, err := f.decompress(&counter{f.raw, f.count})
+	layers, err := f.unwrap(&counter{f.raw, f.count})
 	if err != nil {
 		return err
 	}
-	f.text = text
 	if f.plain = f.regular && layers == 0; f.plain {
 		f.text = &counter{f.raw, f.count}
 		_, err = f.raw.Seek(0, io.SeekStart)
 	}
 	return err
+}
+
+// countPlain counts n bytes that were read from raw past text.
+func (f *file) countPlain(n int) {
+	if f.count != nil && f.plain {
+		f.count.Add(int64(n))
+	}
 }
 
 // A counter counts what is read through it, if count is not nil.
@@ -128,7 +132,7 @@ func (c *counter) Read(p []byte) (int, error) {
 // identify looks at the first line again if there was none. A plain file may grow and be cut; others stay as they are.
 func (f *file) identify() {
 	if f.plain && f.head.hash == 0 {
-		f.head = readHead(io.NewSectionReader(f.raw, 0, maxHead))
+		f.head = readHead(io.NewSectionReader(f.raw, 0, maxHead), !f.Live())
 	}
 }
 
@@ -141,57 +145,18 @@ func (f *file) at(offset int64) Cursor {
 // growing reports whether f may be the file that is being written.
 func (f *file) growing() bool { return f.regular && f.Live() }
 
-// decompress takes the compressions off r, which it knows by their first bytes and not by the name of the file.
-func (f *file) decompress(r io.Reader) (text io.Reader, layers int, err error) {
-	for layers = range maxLayers + 1 {
-		b := bufio.NewReaderSize(r, 32<<10)
-		magic, _ := b.Peek(len(magicAge))
-		switch {
-		case bytes.HasPrefix(magic, []byte(magicGzip)):
-			r, err = f.gzip(b)
-		case bytes.HasPrefix(magic, []byte(magicZstd)):
-			r, err = f.zstd(b)
-		case string(magic) == magicAge:
-			return nil, 0, errors.New("encrypted by age: decrypt it first, with age -d -i KEYFILE")
-		default:
-			return b, layers, nil
-		}
-		if err != nil {
-			return nil, 0, err
-		}
-	}
-	return nil, 0, fmt.Errorf("compressed more than %d times", maxLayers)
+// unwrap sets text to what is in r below its layers, and returns how many there are.
+func (f *file) unwrap(r io.Reader) (layers int, err error) {
+	var closes []io.Closer
+	f.text, layers, closes, err = f.opener.unwrap(r)
+	f.closes = append(f.closes, closes...)
+	return layers, err
 }
 
-// The first bytes of the formats that a backup can have.
-const (
-	magicGzip = "\x1f\x8b"
-	magicZstd = "\x28\xb5\x2f\xfd"
-	magicAge  = "age-encryption.org/"
-)
-
-func (f *file) gzip(r io.Reader) (io.Reader, error) {
-	z, err := gzip.NewReader(r)
-	if err != nil {
-		return nil, fmt.Errorf("open gzip: %w", err)
-	}
-	return z, nil
-}
-
-func (f *file) zstd(r io.Reader) (io.Reader, error) {
-	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxWindow(maxWindow))
-	if err != nil {
-		return nil, fmt.Errorf("open zstd: %w", err)
-	}
-	f.closes = append(f.closes, z.Close)
-	return z, nil
-}
-
-// release lets go of the decompressors and their memory.
+// release lets go of the layers and their memory. What they were reading is not wanted any more, whatever they say.
 func (f *file) release() {
-	for _, c := range f.closes {
-		c()
+	for _, c := range slices.Backward(f.closes) {
+		_ = c.Close()
 	}
 	f.closes = nil
 }
@@ -229,14 +194,15 @@ func (f *file) same(g *file) bool {
 // maxHead is how much of a first line is looked at.
 const maxHead = 64 << 10
 
-// readHead reads the first line of text, or nothing if that line is not whole yet.
-func readHead(text io.Reader) head {
+// readHead reads the first line of text, or nothing if that line is not whole yet. A text that has its end may end
+// without a newline.
+func readHead(text io.Reader, ends bool) head {
 	line, err := bufio.NewReaderSize(io.LimitReader(text, maxHead), 4<<10).ReadBytes('\n')
-	if err != nil && len(line) < maxHead {
+	if ended := ends && err == io.EOF && len(line) > 0; err != nil && len(line) < maxHead && !ended {
 		return head{}
 	}
 	h := fnv.New64a()
-	h.Write(line)
+	h.Write(bytes.TrimSuffix(line, newline))
 	millis, timed := journal.LineTime(line)
 	return head{hash: max(h.Sum64(), 1), millis: millis, timed: timed}
 }

@@ -40,10 +40,7 @@ func (f *file) spill(ctx context.Context) (io.ReaderAt, int64, error) {
 	}
 	// Systems that cannot remove an open file refuse this one; it is removed once more when it is closed.
 	_ = os.Remove(temp.Name())
-	f.closes = append(f.closes, func() {
-		temp.Close()
-		_ = os.Remove(temp.Name())
-	})
+	f.closes = append(f.closes, tempFile{temp})
 	text := &cancelReader{ctx: ctx, r: f.text}
 	size, err := io.Copy(temp, text)
 	switch {
@@ -54,6 +51,15 @@ func (f *file) spill(ctx context.Context) (io.ReaderAt, int64, error) {
 		err = f.noRoom(err)
 	}
 	return temp, size, err
+}
+
+// A tempFile is removed when it is closed.
+type tempFile struct{ *os.File }
+
+func (t tempFile) Close() error {
+	err := t.File.Close()
+	_ = os.Remove(t.Name()) // It is gone already, where an open file can be removed.
+	return err
 }
 
 // ErrTempDir says that the text of a compressed file found no room in the temporary directory.

@@ -35,12 +35,12 @@ func Open(opt Options) (Source, error) {
 	if opt.Reverse {
 		return OpenBack(opt), nil
 	}
-	s := &stream{bounds: boundsOf(opt), count: opt.Count, ordered: true}
+	s := &stream{bounds: boundsOf(opt), ordered: true}
 	if len(opt.Paths) == 0 {
-		s.files = newChain(opt.Dir, opt.Base)
+		s.files = newChain(opt)
 	} else {
 		paths, ordered := names.Sort(opt.Paths)
-		s.files, s.ordered = &list{paths: paths, stdin: opt.Stdin}, ordered
+		s.files, s.ordered = &list{paths: paths, stdin: opt.Stdin, opener: newOpener(opt)}, ordered
 	}
 	if s.ordered && s.since != 0 {
 		return s, s.files.seek(s.since)
@@ -73,7 +73,6 @@ type stream struct {
 	ordered bool // the times of the files follow each other, so that looking for a time may skip
 	bounds
 	current
-	count *atomic.Int64
 	lines lines
 	ended bool
 }
@@ -115,7 +114,7 @@ func (s *stream) open(b *Block) error {
 	if err != nil {
 		return err
 	}
-	s.cur, f.count = f, s.count
+	s.cur = f
 	if err := f.begin(); err != nil {
 		return err
 	}
