@@ -52,7 +52,7 @@ type Config struct {
 
 	LogLevel      string `yaml:"log_level" env:"LOG_LEVEL" words:"debug,info,warn,error" example:"debug" help:"least level of the daemon's own log: debug, info, warn or error"`
 	LogFormat     string `yaml:"log_format" env:"LOG_FORMAT" words:"auto,json,console" example:"json" help:"json, console, or auto: console on a terminal"`
-	LogFile       string `yaml:"log_file" env:"LOG_FILE" path:"file" example:"/var/log/heartbeat.log" help:"file for the own log, rotated by itself; empty: standard error"`
+	LogFile       string `yaml:"log_file" env:"LOG_FILE" path:"file" example:"/var/log/heartbeat.log" help:"file for the own log, rotated by itself, or a device or FIFO, which is not; empty: standard error"`
 	LogMaxSize    Size   `yaml:"log_max_size" env:"LOG_MAX_SIZE" example:"10MB" help:"log_file rotates at this size, in whole MiB"`
 	LogMaxBackups int    `yaml:"log_max_backups" env:"LOG_MAX_BACKUPS" example:"5" help:"rotated files of the own log that are kept; 0: keep all"`
 

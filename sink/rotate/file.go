@@ -117,7 +117,7 @@ func (f *File) appendLocked(lines []byte) (int, error) {
 	if err != nil {
 		whole := bytes.LastIndexByte(lines[:n], '\n') + 1
 		f.torn, n = int64(n-whole), whole
-		err = fmt.Errorf("write %s: %w", f.path, err)
+		err = fmt.Errorf("write %s: %w", f.path, cause(err))
 	}
 	f.setSizeLocked(f.size + int64(n))
 	f.dirty = f.dirty || n > 0
@@ -127,10 +127,19 @@ func (f *File) appendLocked(lines []byte) (int, error) {
 	return n, err
 }
 
+// cause is err without the operation and the path, which whoever wraps it names.
+func cause(err error) error {
+	var of *fs.PathError
+	if errors.As(err, &of) {
+		return of.Err
+	}
+	return err
+}
+
 // cutLocked removes what a failed write left beyond the last whole line.
 func (f *File) cutLocked() error {
 	if err := f.live.Truncate(f.size); err != nil {
-		return fmt.Errorf("cut %s back to its last whole line: %w", f.path, err)
+		return fmt.Errorf("cut %s back to its last whole line: %w", f.path, cause(err))
 	}
 	f.torn = 0
 	return nil
@@ -291,7 +300,7 @@ func (f *File) Sync() error {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.dirty = true
-		return fmt.Errorf("sync %s: %w", f.path, err)
+		return fmt.Errorf("sync %s: %w", f.path, cause(err))
 	}
 	return nil
 }

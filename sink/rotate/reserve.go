@@ -45,7 +45,7 @@ func (f *File) Keep(record []byte, sync bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.putLocked(record, sync && !r.opts.NoSync); err != nil {
-		return fmt.Errorf("write %s: %w", r.path(), err)
+		return fmt.Errorf("write %s: %w", r.path(), cause(err))
 	}
 	return nil
 }
