@@ -26,7 +26,7 @@ type Decoder struct {
 	MaxMessageBytes int // after inflating; 0: 1 MiB
 
 	compact  []byte // scratch of Compact
-	repaired []byte // scratch of the UTF-8 repair
+	repaired []byte // scratch of the repair of what is not UTF-8, or no JSON number
 	wrapped  []byte // scratch of the wrappings
 	inflated bytes.Buffer
 	limited  io.LimitedReader
@@ -39,14 +39,20 @@ type Decoder struct {
 type Message struct {
 	JSON     []byte // a JSON object on one line; valid until the next Decode
 	Invalid  error  // why the datagram is no JSON object, and so was wrapped into one; nil: it is one
+	Wrapped  bool   // the datagram stands in JSON as _value, _raw or _raw_base64
 	Repaired bool   // bytes that were not UTF-8 have been replaced by U+FFFD
 }
 
-// Decode never fails: what is not a JSON object is wrapped into one.
+// Decode never fails: what is not a JSON object is wrapped into one, and so is an object that could be taken for one of
+// the journal's own. In an object with numbers that JSON does not have, they become null, and the text is kept beside.
 //
-//	an array or scalar    {"_value": ...}
-//	other text            {"_raw": "...", "_error": "..."}
-//	other bytes           {"_raw_base64": "...", "_error": "..."}
+//	an array or scalar      {"_value": ...}
+//	an object with a mark   {"_value": {...}, "_error": "reserved"}
+//	NaN, Infinity           {..., "x": null, "_raw": "...", "_error": "..."}
+//	other text              {"_raw": "...", "_error": "..."}
+//	other bytes             {"_raw_base64": "...", "_error": "..."}
+//
+// Padding is none of it: zero bytes behind the text, as C programs send their whole buffer, and a byte order mark.
 func (d *Decoder) Decode(datagram []byte) Message {
 	text, err := d.inflate(datagram)
 	switch {
@@ -62,22 +68,40 @@ func (d *Decoder) Decode(datagram []byte) Message {
 	return d.decodeText(text)
 }
 
-func (d *Decoder) decodeText(text []byte) Message {
+func (d *Decoder) decodeText(datagram []byte) Message {
+	text := withoutPadding(datagram)
 	value, err := d.compacted(text)
 	repaired := err != nil && errors.Is(err, journal.ErrNotUTF8)
 	if repaired {
 		d.repaired = journal.AppendRepaired(kept(d.repaired), text)
-		value, err = d.compacted(d.repaired)
+		text = d.repaired
+		value, err = d.compacted(text)
 	}
 	switch {
 	case err != nil:
-		return d.wrapBytes(text, err)
+		if m, ok := d.withoutNaN(text); ok {
+			m.Repaired = repaired
+			return m
+		}
+		return d.wrapBytes(datagram, err)
 	case value[0] != '{':
 		m := d.wrapValue(value)
 		m.Repaired = repaired
 		return m
+	case journal.IsReserved(value):
+		d.wrapped = journal.AppendReserved(kept(d.wrapped), value)
+		return Message{JSON: d.wrapped, Wrapped: true, Repaired: repaired}
 	}
 	return Message{JSON: value, Repaired: repaired}
+}
+
+// withoutPadding takes off a byte order mark, and zero bytes at the end with the white space between them.
+func withoutPadding(text []byte) []byte {
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	if n := len(text); n > 0 && (text[n-1] == 0 || bytes.IndexByte(text[max(0, n-4):], 0) >= 0) {
+		return bytes.TrimRight(text, "\x00 \t\r\n")
+	}
+	return text
 }
 
 // compacted is text without white space between its tokens, if it is JSON.
@@ -107,8 +131,7 @@ func (d *Decoder) inflate(datagram []byte) ([]byte, error) {
 		d.source.Reset(datagram)
 		stream, err = d.openZlib()
 	case isGzip(datagram):
-		d.source.Reset(datagram)
-		stream, err = d.openGzip()
+		return d.gunzip(datagram, limit)
 	case len(datagram) > limit:
 		return nil, tooLarge(limit)
 	default:
@@ -146,6 +169,27 @@ func (d *Decoder) openGzip() (io.Reader, error) {
 	return d.gzip, d.gzip.Reset(&d.source)
 }
 
+// gunzip inflates gzip, of which several members may follow each other. Padding would be taken for a broken one of them, so
+// the first is tried alone then.
+func (d *Decoder) gunzip(datagram []byte, limit int) (text []byte, err error) {
+	for _, several := range []bool{true, false} {
+		d.source.Reset(datagram)
+		stream, openErr := d.openGzip()
+		if openErr != nil {
+			return nil, fmt.Errorf("inflate: %w", openErr)
+		}
+		d.gzip.Multistream(several)
+		var readErr error
+		if text, readErr = d.readAll(stream, limit); readErr == nil || errors.Is(readErr, ErrTooLarge) {
+			return text, readErr
+		}
+		if err == nil {
+			err = readErr
+		}
+	}
+	return nil, err
+}
+
 // readAll reads one compressed stream to its end, checksum included, but no further than a byte past the limit.
 func (d *Decoder) readAll(stream io.Reader, limit int) ([]byte, error) {
 	if d.inflated.Cap() > keptScratch {
@@ -159,10 +203,22 @@ func (d *Decoder) readAll(stream io.Reader, limit int) ([]byte, error) {
 		return nil, tooLarge(limit)
 	case err != nil:
 		return nil, fmt.Errorf("inflate: %w", err)
-	case d.source.Len() > 0:
+	case d.source.Len() > 0 && !d.onlyPadding():
 		return nil, fmt.Errorf("inflate: %d bytes after the end of the compressed data", d.source.Len())
 	}
 	return d.inflated.Bytes(), nil
+}
+
+// onlyPadding reports whether zero bytes alone follow the compressed data.
+func (d *Decoder) onlyPadding() bool {
+	unread := d.source.Len()
+	for range unread {
+		if b, err := d.source.ReadByte(); err != nil || b != 0 {
+			_, _ = d.source.Seek(-int64(unread), io.SeekEnd) // Within the datagram, so it does not fail.
+			return false
+		}
+	}
+	return true
 }
 
 func tooLarge(limit int) error { return fmt.Errorf("%w=%d", ErrTooLarge, limit) }
@@ -172,7 +228,7 @@ var errNotObject = errors.New("not a JSON object")
 // wrapValue makes an object of a JSON array or scalar.
 func (d *Decoder) wrapValue(value []byte) Message {
 	d.wrapped = journal.AppendValue(kept(d.wrapped), value)
-	return Message{JSON: d.wrapped, Invalid: errNotObject}
+	return Message{JSON: d.wrapped, Invalid: errNotObject, Wrapped: true}
 }
 
 // wrapBytes makes an object of bytes that are no JSON, so that they can be had back exactly as they came.
@@ -181,5 +237,5 @@ func (d *Decoder) wrapBytes(b []byte, why error) Message {
 		why = errors.New("empty datagram")
 	}
 	d.wrapped = journal.AppendRaw(kept(d.wrapped), b, why)
-	return Message{JSON: d.wrapped, Invalid: why}
+	return Message{JSON: d.wrapped, Invalid: why, Wrapped: true}
 }

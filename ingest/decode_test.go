@@ -11,6 +11,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"hbjournal/sink/journal"
 )
 
 func zlibbed(text string) []byte {
@@ -209,4 +211,93 @@ func BenchmarkDecode(b *testing.B) {
 			}
 		})
 	}
+}
+
+func TestDecodeTakesPaddingOff(t *testing.T) {
+	var d Decoder
+	const want = `{"ID":"HTB"}`
+	for _, datagram := range []string{
+		want + "\x00", want + strings.Repeat("\x00", 200), want + "\r\n\x00\x00", want + "\x00\n", "\ufeff" + want, "\ufeff" + want + "\n\x00",
+		string(zlibbed(want)) + "\x00\x00", string(gzipped(want)) + "\x00", string(zlibbed(want + "\x00")),
+	} {
+		if m := d.Decode([]byte(datagram)); string(m.JSON) != want || m.Invalid != nil || m.Wrapped {
+			t.Errorf("Decode(%q) = %s, invalid %v", datagram, m.JSON, m.Invalid)
+		}
+	}
+	for _, datagram := range []string{"\x00", "hello\x00", want + "\x00x", string(zlibbed(want)) + "\x00x"} {
+		m := d.Decode([]byte(datagram))
+		if got, err := journal.AppendOriginal(nil, m.JSON); err != nil || string(got) != datagram || m.Invalid == nil {
+			t.Errorf("Decode(%q) = %s, of which %q comes back, %v", datagram, m.JSON, got, err)
+		}
+	}
+}
+
+func TestDecodeTellsWhatBearsOurMarksFromOurOwn(t *testing.T) {
+	var d Decoder
+	f := func(datagram, want string) {
+		t.Helper()
+		m := d.Decode([]byte(datagram))
+		if string(m.JSON) != want || m.Invalid != nil || !m.Wrapped {
+			t.Errorf("Decode(%q) = %s, invalid %v, wrapped %v; want %s", datagram, m.JSON, m.Invalid, m.Wrapped, want)
+		}
+	}
+	f(`{"ID": "JRN", "event": "gap", "lost": 1000000}`, `{"_value":{"ID":"JRN","event":"gap","lost":1000000},"_error":"reserved"}`)
+	f(`{ "\u0049D" : "JRN" }`, `{"_value":{"\u0049D":"JRN"},"_error":"reserved"}`)
+	f(`{"_raw":"x","_error":"y"}`, `{"_value":{"_raw":"x","_error":"y"},"_error":"reserved"}`)
+	f(`{"_value":{"a":1},"_error":"reserved"}`, `{"_value":{"_value":{"a":1},"_error":"reserved"},"_error":"reserved"}`)
+	f(string(zlibbed(`{"ID":"JRN"}`)), `{"_value":{"ID":"JRN"},"_error":"reserved"}`)
+}
+
+func TestDecodeKeepsASenderThatHasNoNumber(t *testing.T) {
+	var d Decoder
+	f := func(datagram, object string) {
+		t.Helper()
+		m := d.Decode([]byte(datagram))
+		if !strings.HasPrefix(string(m.JSON), object+`,"_raw":`) || m.Invalid != nil || !m.Wrapped {
+			t.Errorf("Decode(%q) = %s, invalid %v; want it to begin with %s", datagram, m.JSON, m.Invalid, object)
+		}
+		if got, err := journal.AppendOriginal(nil, m.JSON); err != nil || string(got) != datagram {
+			t.Errorf("%s: got back %q, %v; want %q", m.JSON, got, err, datagram)
+		}
+	}
+	f(`{"ID": "PLG", "name": "web1", "cpu": NaN}`, `{"ID":"PLG","name":"web1","cpu":null`)
+	f(`{"a": Infinity, "b": [-Infinity, 1, NaN], "c": {"d": nan}}`, `{"a":null,"b":[null,1,null],"c":{"d":null}`)
+	f(`{"a":-nan,"b":inf,"c":+Inf}`, `{"a":null,"b":null,"c":null`)
+	f(`{"NaN":"NaN, \" Infinity","x":NaN}`, `{"NaN":"NaN, \" Infinity","x":null`)
+	for _, datagram := range []string{`{"a":NaNs}`, `{NaN:1}`, `NaN`, `[NaN]`, `{"a":NaN`, `{"a":Info}`, `{"_raw":NaN}`, `{"ID":"JRN","x":NaN}`} {
+		m := d.Decode([]byte(datagram))
+		if got, err := journal.AppendOriginal(nil, m.JSON); m.Invalid == nil || err != nil || string(got) != datagram {
+			t.Errorf("Decode(%q) = %s, of which %q comes back, %v", datagram, m.JSON, got, err)
+		}
+	}
+}
+
+// FuzzWhatIsKeptComesBack: what was sent, but for white space between tokens and padding, and never as one of our own.
+func FuzzWhatIsKeptComesBack(f *testing.F) {
+	for _, datagram := range []string{
+		`{"ID":"HTB"}`, `{"ID":"JRN"}`, `{"_raw":"a","_error":"b"}`, `{"_value":1}`, `[1]`, "x", "\xff", `{"a":NaN}`, "{}\x00",
+		`{"a":null,"_raw":"x","_error":"not a JSON number: NaN or Infinity"}`, `{"_value":{},"_error":"reserved"}`, "\ufeff{}",
+	} {
+		f.Add([]byte(datagram))
+	}
+	f.Fuzz(func(t *testing.T, datagram []byte) {
+		var d Decoder
+		m := d.Decode(datagram)
+		if journal.IsNote(m.JSON) {
+			t.Fatalf("%q is kept as a note: %s", datagram, m.JSON)
+		}
+		if isZlib(datagram) || isGzip(datagram) || m.Repaired {
+			return
+		}
+		got, err := journal.AppendOriginal(nil, m.JSON)
+		want := datagram
+		if compact, err := journal.Compact(nil, withoutPadding(datagram)); err == nil {
+			want = compact
+		} else if m.Invalid == nil {
+			want = withoutPadding(datagram)
+		}
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%q is kept as %s, and comes back as %q, %v", datagram, m.JSON, got, err)
+		}
+	})
 }

@@ -18,7 +18,7 @@ type Ledger struct {
 
 	FilteredBy map[string]uint64 `json:"filtered_by"` // Filtered, by the rule of Exclude, or "not included"
 
-	Wrapped  uint64 `json:"wrapped"`  // of Accepted and Dropped: were not JSON objects, and are kept as _value, _raw or _raw_base64
+	Wrapped  uint64 `json:"wrapped"`  // of Accepted and Dropped: are kept as _value, _raw or _raw_base64
 	Repaired uint64 `json:"repaired"` // of Accepted and Dropped: held bytes that are not UTF-8
 }
 

@@ -153,7 +153,7 @@ func (p *pipeline) look(millis int64) {
 func (p *pipeline) finish() { p.look(math.MaxInt64) }
 
 func (p *pipeline) count(m Message) {
-	if m.Invalid != nil {
+	if m.Wrapped {
 		p.ledger.Wrapped++
 	}
 	if m.Repaired {

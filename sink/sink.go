@@ -123,7 +123,7 @@ func (j *Journal) Append(lines []byte, entries int) error {
 }
 
 // LogMessage journals one message: a JSON object, which arrived from this address at this time. Bytes of it that are not
-// UTF-8 become U+FFFD. It does not wait for the disk. Its errors wrap ErrNotObject, ErrFull or os.ErrClosed.
+// UTF-8 become U+FFFD, and one that bears a mark of the journal's own is wrapped. It does not wait for the disk. Its errors wrap ErrNotObject, ErrFull or os.ErrClosed.
 func (j *Journal) LogMessage(msg []byte, from netip.AddrPort, at time.Time) error {
 	compact, err := journal.Compact(nil, msg)
 	if errors.Is(err, journal.ErrNotUTF8) {
@@ -134,6 +134,9 @@ func (j *Journal) LogMessage(msg []byte, from netip.AddrPort, at time.Time) erro
 	}
 	if compact[0] != '{' {
 		return fmt.Errorf("log message: %w: it starts with %q", ErrNotObject, compact[0])
+	}
+	if journal.IsReserved(compact) {
+		compact = journal.AppendReserved(nil, compact)
 	}
 	line := journal.NewEncoder(j.opts.Location).AppendLine(nil, at, from, compact)
 	return j.Append(line, 1)

@@ -20,6 +20,8 @@ type Entry struct {
 	Path    string         // file that holds the line; "" where ParseLine was called directly
 	Number  int64          // line of that file, from 1; 0 if reading began in the middle of the file
 	Offset  int64          // byte offset of the line in the file, after decompression
+
+	datetime []byte // the text of the field
 }
 
 // The fixed texts of a line, between which its values stand.
@@ -34,17 +36,21 @@ const (
 // DatetimeLayout is the form of an entry's datetime, for package time: it has no zone.
 const DatetimeLayout = "2006-01-02T15:04:05"
 
-// ParseLine takes one line apart, without its newline. It is strict: exactly the layout that the journal writes, and a
-// message that is a valid JSON object. Any other line gives an error that wraps ErrMalformed and says where it departs.
+// ParseLine takes one line apart, without its newline. A line as the journal writes it is taken apart quickly; one that
+// another program has rewritten is taken too, if it still is an entry. Any other line gives an error that wraps
+// ErrMalformed and says where it departs from what the journal writes.
 func ParseLine(line []byte) (Entry, error) {
 	e, err := parseLayout(line)
-	if err != nil {
-		return Entry{}, err
+	if err == nil && isObject(e.Message) {
+		return e, nil
 	}
-	if !isObject(e.Message) {
-		return Entry{}, errMessage
+	if e, ok := parseRewritten(line); ok {
+		return e, nil
 	}
-	return e, nil
+	if err == nil {
+		err = errMessage
+	}
+	return Entry{}, err
 }
 
 // parseLayout is ParseLine without the look into the message.
@@ -55,7 +61,7 @@ func parseLayout(line []byte) (Entry, error) {
 	if e.Millis, rest, ok = cutTimestamp(line); !ok {
 		return Entry{}, malformed("no timestamp at its start")
 	}
-	if rest, ok = cutDatetime(rest); !ok {
+	if e.datetime, rest, ok = cutDatetime(rest); !ok {
 		return Entry{}, malformed("no datetime after the timestamp")
 	}
 	if e.Source, rest, ok = cutSource(rest); !ok {
@@ -75,26 +81,25 @@ func malformed(why string) error {
 
 // LineTime returns the time of a line, Unix milliseconds, from its first bytes; false: it does not begin like an entry.
 func LineTime(line []byte) (millis int64, ok bool) {
-	millis, _, ok = cutTimestamp(line)
-	return millis, ok
+	if millis, _, ok = cutTimestamp(line); ok {
+		return millis, true
+	}
+	return rewrittenTime(line)
 }
 
 // MaxTimePrefix is how many bytes of a line LineTime looks at, at the most.
-const MaxTimePrefix = len(openTimestamp) + 20
+const MaxTimePrefix = 64
 
 // Clone returns the entry with memory of its own.
 func (e *Entry) Clone() Entry {
 	c := *e
-	c.Line = bytes.Clone(e.Line)
-	start := bytes.Index(e.Line, []byte(openMessage)) + len(openMessage)
-	c.Message = c.Line[start : start+len(e.Message)]
+	c.Line, c.Message, c.datetime = bytes.Clone(e.Line), bytes.Clone(e.Message), bytes.Clone(e.datetime)
 	return c
 }
 
 // Datetime returns the text of the entry's datetime.
 func (e *Entry) Datetime() string {
-	start := bytes.Index(e.Line, []byte(openDatetime)) + len(openDatetime)
-	return string(e.Line[start : start+len(DatetimeLayout)])
+	return string(e.datetime)
 }
 
 // cutTimestamp reads `{"timestamp":<seconds>.<three digits>` and returns it in milliseconds.
@@ -111,8 +116,8 @@ func cutTimestamp(line []byte) (millis int64, rest []byte, ok bool) {
 	if !ok || len(rest) < 4 || rest[0] != '.' {
 		return 0, nil, false
 	}
-	fraction, _, ok := cutDigits(rest[1:4])
-	if !ok || (rest[1]|rest[2]|rest[3])&0xf0 != '0' {
+	fraction, after, _ := cutDigits(rest[1:4])
+	if len(after) > 0 {
 		return 0, nil, false
 	}
 	millis = seconds*1000 + fraction
@@ -123,18 +128,23 @@ func cutTimestamp(line []byte) (millis int64, rest []byte, ok bool) {
 }
 
 // cutDatetime reads `,"datetime":"2006-01-02T15:04:05` by its shape; that it is the timestamp's instant is for Verify.
-func cutDatetime(b []byte) (rest []byte, ok bool) {
+func cutDatetime(b []byte) (datetime, rest []byte, ok bool) {
 	b, ok = cutPrefix(b, openDatetime)
-	if !ok || len(b) < len(DatetimeLayout) {
-		return nil, false
+	if !ok || len(b) < len(DatetimeLayout) || !isDatetime(b[:len(DatetimeLayout)]) {
+		return nil, nil, false
 	}
+	return b[:len(DatetimeLayout)], b[len(DatetimeLayout):], true
+}
+
+// isDatetime reports whether b, which is as long as DatetimeLayout, has digits where that has them, and else its signs.
+func isDatetime(b []byte) bool {
 	for i := range len(DatetimeLayout) {
 		want := DatetimeLayout[i]
 		if digit := b[i]-'0' <= 9; digit != (want-'0' <= 9) || !digit && b[i] != want {
-			return nil, false
+			return false
 		}
 	}
-	return b[len(DatetimeLayout):], true
+	return true
 }
 
 // cutSource reads `","source_ip":"<address>","source_port":<port>`.
@@ -156,7 +166,11 @@ func cutSource(b []byte) (from netip.AddrPort, rest []byte, ok bool) {
 		return from, nil, false
 	}
 	port, rest, ok := cutDigits(b)
-	return netip.AddrPortFrom(addr, uint16(port)), rest, ok && port <= math.MaxUint16
+	return addrPort(addr, port), rest, ok && port <= math.MaxUint16
+}
+
+func addrPort(addr netip.Addr, port int64) netip.AddrPort {
+	return netip.AddrPortFrom(addr, uint16(port))
 }
 
 // parseAddr is netip.ParseAddr, but for IPv4 without an allocation.

@@ -56,25 +56,33 @@ func NewFilter(opt FilterOptions) (*Filter, error) {
 	return f, nil
 }
 
-// Take parses line, without its newline, if it satisfies the filter; taken tells. A line outside the times asked for is
-// not looked at further; of one that departs from an entry's layout the error, which wraps ErrMalformed, says how. A nil
-// Filter takes every entry.
+// Take parses line, without its newline, as ParseLine does, if it satisfies the filter; taken tells. A line outside the
+// times asked for is not looked at further, and a blank one is passed over; of one that is no entry the error, which wraps
+// ErrMalformed, says why. A nil Filter takes every entry.
 func (f *Filter) Take(line []byte) (e Entry, taken bool, err error) {
 	if f.passesOver(line) {
 		return Entry{}, false, nil
 	}
-	e, err = parseLayout(line)
-	if err != nil {
+	if e, err = parseLayout(line); err == nil {
+		matched, valid := f.match(&e)
+		if valid || !matched {
+			return e, matched, nil
+		}
+		err = errMessage
+	}
+	if len(trimLine(line)) == 0 {
+		return Entry{}, false, nil
+	}
+	e, ok := parseRewritten(line)
+	if !ok {
 		return Entry{}, false, err
 	}
-	matched, valid := f.match(&e)
-	if matched && !valid {
-		return Entry{}, false, errMessage
-	}
+	matched, _ := f.match(&e)
 	return e, matched, nil
 }
 
-// Needle is a text that stands in each line that matches, unless the line has escapes; nil if there is no such text.
+// Needle is a text that stands in each line that matches, unless the line has escapes, or white space between its tokens;
+// nil if there is no such text.
 func (f *Filter) Needle() []byte {
 	if f == nil {
 		return nil

@@ -20,6 +20,9 @@ func TestOriginalIsWhatCame(t *testing.T) {
 	f(`{"_raw":"a"}`, `{"_raw":"a"}`)
 	f(`{"_raw":"a","_error":"b","c":1}`, `{"_raw":"a","_error":"b","c":1}`)
 	f(`{"_value":1,"b":2}`, `{"_value":1,"b":2}`)
+	f(`{"_value":{"ID":"JRN"},"_error":"reserved"}`, `{"ID":"JRN"}`)
+	f(`{"_value":{"ID":"JRN"},"_error":"x"}`, `{"_value":{"ID":"JRN"},"_error":"x"}`)
+	f(`{"ID":"PLG","cpu":null,"_raw":"{\"ID\":\"PLG\",\"cpu\":NaN}","_error":"not a JSON number: NaN or Infinity"}`, `{"ID":"PLG","cpu":NaN}`)
 }
 
 func TestOriginalOfBrokenBase64IsAnError(t *testing.T) {

@@ -81,3 +81,14 @@ func indexFrom(data []byte, pos int, c byte) int {
 func (f *finder) maybe(line []byte) bool {
 	return bytes.Contains(line, f.needle) || bytes.IndexByte(line, '\\') >= 0
 }
+
+// isSpaced reports whether some line of data has white space between a key and its value, so that it may match without
+// holding the needle. The journal writes none, but other programs do that rewrite it.
+func isSpaced(data []byte) bool {
+	for _, spaced := range [...]string{`": `, "\":\t", `" :`, "\"\t:"} {
+		if bytes.Contains(data, []byte(spaced)) {
+			return true
+		}
+	}
+	return false
+}

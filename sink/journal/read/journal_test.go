@@ -183,7 +183,8 @@ func TestReaderReportsFaultsAndReadsOn(t *testing.T) {
 		"overwritten by zeros": {func(f *os.File) { writeAt(f, make([]byte, second), second) }, 8, []int64{second}},
 		"line feed in a line":  {func(f *os.File) { writeAt(f, newline, second+50) }, 9, []int64{second, second + 51}},
 		"foreign line":         {func(f *os.File) { writeAt(f, []byte("hello\n"), second*10) }, 10, []int64{second * 10}},
-		"empty line":           {func(f *os.File) { writeAt(f, newline, second*10) }, 10, []int64{second * 10}},
+		"empty line":           {func(f *os.File) { writeAt(f, newline, second*10) }, 10, nil},
+		"blank lines":          {func(f *os.File) { writeAt(f, []byte("\r\n  \n"), second*10) }, 10, nil},
 		"two lines in one":     {func(f *os.File) { writeAt(f, []byte(" "), second-1) }, 8, []int64{0}},
 		"flipped brace":        {func(f *os.File) { writeAt(f, []byte("]"), second-3) }, 9, []int64{0}},
 	}

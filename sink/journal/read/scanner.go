@@ -28,7 +28,11 @@ func (s *Scanner) Reset(b *Block) {
 	if b.Reverse {
 		s.pos = len(b.Data)
 	}
-	s.finder = newFinder(b.Data, s.Filter.Needle())
+	needle := s.Filter.Needle()
+	if len(needle) > 0 && isSpaced(b.Data) {
+		needle = nil
+	}
+	s.finder = newFinder(b.Data, needle)
 }
 
 // Next goes to the next entry that matches. It returns false at the end of the block, once.

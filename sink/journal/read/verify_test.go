@@ -35,7 +35,7 @@ func TestVerifyFindsEachDamageAndItsPlace(t *testing.T) {
 		"last line cut":         {func(f *os.File) { truncate(f, 20*line-30) }, journal.ErrMalformed, 20, 19 * line, 19},
 		"last newline cut":      {func(f *os.File) { truncate(f, 20*line-1) }, ErrTornEnd, 0, 19 * line, 20},
 		"zeros in the middle":   {func(f *os.File) { writeAt(f, make([]byte, 10), 5*line+60) }, journal.ErrMalformed, 6, 5 * line, 19},
-		"line break in a line":  {func(f *os.File) { writeAt(f, newline, 5*line) }, journal.ErrMalformed, 6, 5 * line, 19},
+		"line break in a line":  {func(f *os.File) { writeAt(f, newline, 5*line+1) }, journal.ErrMalformed, 6, 5 * line, 19},
 		"brace lost":            {func(f *os.File) { writeAt(f, []byte(" "), 6*line-2) }, journal.ErrMalformed, 6, 5 * line, 19},
 		"quote lost":            {func(f *os.File) { writeAt(f, []byte(" "), 6*line-10) }, journal.ErrMalformed, 6, 5 * line, 19},
 		"timestamp changed":     {func(f *os.File) { writeAt(f, []byte("7"), 5*line+21) }, ErrDatetime, 6, 5 * line, 20},
