@@ -1,0 +1,161 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// project is a compose file that has been brought up under a name of its own.
+type project struct {
+	name, file string
+	environ    []string
+}
+
+// composeCommand is how compose is called here: as a program, or as docker's own command.
+func composeCommand(t *testing.T) []string {
+	t.Helper()
+	if _, err := exec.LookPath("docker-compose"); err == nil {
+		return []string{"docker-compose"}
+	}
+	if _, err := try(t.Context(), "docker", "compose", "version"); err != nil {
+		t.Skip("neither docker-compose nor 'docker compose' is installed")
+	}
+	return []string{"docker", "compose"}
+}
+
+// up brings the file up and takes it down at the end, with its volumes and networks.
+func up(t *testing.T, file string, environ ...string) project {
+	t.Helper()
+	needEngine(t)
+	composeCommand(t)
+	p := project{name: name(t), file: filepath.Join(repoRoot, "scripts/deploy/compose", file)}
+	p.environ = append(os.Environ(), "HBJOURNAL_IMAGE="+imageName)
+	p.environ = append(p.environ, environ...)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("log of the container:\n%s", p.compose(t, "logs", "--no-color"))
+		}
+		p.compose(t, "down", "--volumes", "--timeout", "30")
+	})
+	p.compose(t, "up", "--detach")
+	return p
+}
+
+// compose runs one of compose's commands and returns all that it prints. It works after the test's context has ended.
+func (p project) compose(t *testing.T, args ...string) string {
+	t.Helper()
+	command := append(composeCommand(t), "--file", p.file, "--project-name", p.name)
+	command = append(command, args...)
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), command[0], command[1:]...)
+	cmd.Env = p.environ
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v: %v\n%s", command, err, out)
+	}
+	return string(out)
+}
+
+// container is the one of the project.
+func (p project) container(t *testing.T) container {
+	t.Helper()
+	return container{name: strings.TrimSpace(p.compose(t, "ps", "--quiet")), volume: p.name + "_journal"}
+}
+
+// freePort is a UDP and TCP port that nobody has right now.
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+// wantReady waits until the daemon of the project is ready, by the probe of the file.
+func (p project) wantReady(t *testing.T) container {
+	t.Helper()
+	c := p.container(t)
+	eventually(t, func() error {
+		_, err := try(t.Context(), "docker", "exec", c.name, "/hbjournal", "health")
+		return err
+	})
+	return c
+}
+
+func TestComposeWithTheHostsNetworkKeepsTheSendersAddresses(t *testing.T) {
+	needEngine(t)
+	t.Parallel()
+	addr := "127.0.0.1:" + freePort(t)
+	p := up(t, "host-network.yaml", "LISTEN_ADDR="+addr, "HTTP_ADDR=127.0.0.1:"+freePort(t))
+	c := p.wantReady(t)
+	senders := []string{"127.0.0.1", "127.0.0.2", "127.1.2.3"}
+	for _, from := range senders {
+		newSender(t, addr, from).send(t, 1)
+	}
+	eventually(t, func() error {
+		var got []string
+		for _, e := range entries(t, reads(t, c.volume, "query")) {
+			got = append(got, e.SourceIP)
+		}
+		if fmt.Sprint(got) != fmt.Sprint(senders) {
+			return fmt.Errorf("got sources %v, want %v", got, senders)
+		}
+		return nil
+	})
+	wantMeantToRun(t, c)
+}
+
+// What the port's proxy passes on comes from the gateway of the container's network, which takes a minute to be sure of.
+func TestComposeWithAPublishedPortHidesTheSendersAndSaysSo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes more than a minute until the daemon is sure")
+	}
+	needEngine(t)
+	t.Parallel()
+	port := freePort(t)
+	p := up(t, "published-port.yaml", "PUBLISH=127.0.0.1:"+port, "PUBLISH_HTTP=127.0.0.1:"+freePort(t))
+	c := p.wantReady(t)
+	gateway := strings.TrimSpace(output(t, "docker", "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}", c.name))
+	wantMeantToRun(t, c)
+	send := newSender(t, "127.0.0.1:"+port, "")
+	deadline := time.After(2 * time.Minute)
+	for tick := time.Tick(2 * time.Second); !strings.Contains(c.logs(t), "seems to hide their senders"); {
+		select {
+		case <-deadline:
+			t.Fatal("got no warning after two minutes of datagrams from the gateway")
+		case <-tick:
+			send.send(t, 1)
+		}
+	}
+	for _, e := range entries(t, reads(t, c.volume, "query")) {
+		if e.SourceIP != gateway {
+			t.Errorf("got source %s, want the gateway's %s", e.SourceIP, gateway)
+		}
+	}
+	if warning := fmt.Sprintf(`"source":%q`, gateway); !strings.Contains(c.logs(t), warning) {
+		t.Errorf("got a log without %s", warning)
+	}
+}
+
+// wantMeantToRun checks that the container has no more rights than it needs, and time enough to stop.
+func wantMeantToRun(t *testing.T, c container) {
+	t.Helper()
+	got := strings.TrimSpace(output(t, "docker", "inspect", "--format",
+		"{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}} {{.HostConfig.Memory}} {{.Config.StopTimeout}} {{.Config.User}} {{.Config.Healthcheck.Test}}", c.name))
+	want := "true [ALL] [no-new-privileges:true] 268435456 30 65532:65532 [CMD /hbjournal health]"
+	if got != want && strings.Replace(got, "<nil>", "30", 1) != want {
+		t.Errorf("got a container with\n%s\nwant\n%s", got, want)
+	}
+}

@@ -1,0 +1,173 @@
+package deploy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// repoRoot is the project, seen from this package.
+const repoRoot = "../../.."
+
+// What the tests build as.
+const (
+	version = "1.2.3"
+	epoch   = "1700000000"
+)
+
+// work is where all that is built lies. It is removed at the end.
+var work string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		var err error
+		if work, err = os.MkdirTemp("", "hbj-test-"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(work)
+		code := m.Run()
+		removeImage()
+		return code
+	}())
+}
+
+// artifacts is the directory of what scripts/image makes of a copy of the source, built once.
+var artifacts = sync.OnceValues(func() (string, error) {
+	return buildImages(filepath.Join(work, "first"), nil)
+})
+
+func built(t *testing.T) string {
+	t.Helper()
+	dir, err := artifacts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// buildImages copies the source below dir and has scripts/image build it there.
+func buildImages(dir string, environ []string, args ...string) (out string, err error) {
+	source, out := filepath.Join(dir, "source"), filepath.Join(dir, "out")
+	if err := copySource(source); err != nil {
+		return "", err
+	}
+	cmd := exec.Command("go", append([]string{"run", "./scripts/image", "--out", out, "--version", version}, args...)...)
+	cmd.Dir = source
+	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH="+epoch)
+	cmd.Env = append(cmd.Env, environ...)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%v: %w\n%s", cmd.Args, err, text)
+	}
+	return out, nil
+}
+
+// copySource copies the project without its repository and without this module.
+func copySource(to string) error {
+	return filepath.WalkDir(repoRoot, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(repoRoot, path)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (rel != "." && d.Name()[0] == '.' || rel == "scripts/interop" || rel == "journal") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() {
+			return os.MkdirAll(filepath.Join(to, rel), 0o755)
+		}
+		return copyFile(path, filepath.Join(to, rel))
+	})
+}
+
+func copyFile(from, to string) error {
+	info, err := os.Stat(from)
+	if err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, info.Mode().Perm())
+}
+
+// need skips the test if a program is missing.
+func need(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, program := range programs {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("%s is not installed", program)
+		}
+	}
+}
+
+// output runs a command that must succeed and returns its standard output.
+func output(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := try(t.Context(), name, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// try runs a command and returns its standard output; its error holds what it said on standard error.
+func try(ctx context.Context, name string, args ...string) (string, error) {
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return string(out), fmt.Errorf("%s %s: %w\n%s%s", name, strings.Join(args, " "), err, out, &stderr)
+	}
+	return string(out), nil
+}
+
+// patience is how long a test waits for what must happen soon, on a machine that may be busy.
+const patience = 60 * time.Second
+
+// eventually calls check until it returns nil, and fails with its last error once patience is over.
+func eventually(t *testing.T, check func() error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatal(errors.Join(fmt.Errorf("waited in vain for %v", patience), err))
+		case <-tick.C:
+		}
+	}
+}
+
+func writeFile(t *testing.T, path string, b []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// programHere is the program of this machine's architecture.
+func programHere(t *testing.T) string {
+	t.Helper()
+	return filepath.Join(built(t), "hbjournal-linux-"+runtime.GOARCH)
+}
