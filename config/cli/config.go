@@ -22,15 +22,18 @@ func newConfig(env Env) *cobra.Command {
   # only look for faults
   hbjournal config --check && echo fine
   # a file to start from
+  hbjournal config --check --try          also bind the addresses and write to the directories, and undo it
   hbjournal config --example > .hb.yaml`,
 	}
 	settings := addSettings(cmd)
 	check := cmd.Flags().Bool("check", false, "only check: exit 0 if all is right, 2 with every fault if not")
+	try := cmd.Flags().Bool("try", false, "as --check, and also bind, make and write what the settings name, and undo it")
 	example := cmd.Flags().Bool("example", false, "print a commented YAML file with every setting")
 	output := cmd.Flags().StringP("output", "o", "table", "form of the output: table, json or yaml")
 	completeFixed(cmd, "output", "table", "json", "yaml")
 	cmd.MarkFlagsMutuallyExclusive("check", "example", "output")
-	cmd.RunE = func(*cobra.Command, []string) error {
+	cmd.MarkFlagsMutuallyExclusive("try", "example", "output")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *example {
 			return config.WriteExample(env.Stdout)
 		}
@@ -40,7 +43,10 @@ func newConfig(env Env) *cobra.Command {
 		}
 		loaded, err := settings.load(env)
 		printWarnings(env, loaded)
-		if err != nil || *check {
+		switch {
+		case err == nil && *try:
+			return trySettings(cmd.Context(), loaded.Config, env)
+		case err != nil || *check:
 			return err
 		}
 		return show(env.Stdout, loaded)

@@ -15,7 +15,20 @@ var ErrLocked = errors.New("another process writes this journal")
 // takeLock locks <state>/lock for as long as the returned file is open; the kernel frees it however the process ends.
 // The file holds the pid, for the error message of the second process only.
 func takeLock(stateDir string) (*os.File, error) {
-	path := filepath.Join(stateDir, "lock")
+	lock, err := openLock(filepath.Join(stateDir, "lock"))
+	if err != nil {
+		return nil, err
+	}
+	// The lock holds without the pid: on a full disk it cannot be written, and that is no reason not to start.
+	pid := strconv.Itoa(os.Getpid()) + "\n"
+	if n, err := lock.WriteAt([]byte(pid), 0); err == nil {
+		_ = lock.Truncate(int64(n))
+	}
+	return lock, nil
+}
+
+// openLock opens the lock, making it if it is missing, and locks it.
+func openLock(path string) (*os.File, error) {
 	lock, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|openNoFollow, 0o640)
 	if err != nil {
 		return nil, fmt.Errorf("open lock: %w", err)
@@ -23,11 +36,6 @@ func takeLock(stateDir string) (*os.File, error) {
 	if err := lockFile(lock); err != nil {
 		holder, _ := os.ReadFile(path)
 		return nil, errors.Join(fmt.Errorf("lock %s (held by pid %s): %w", path, pidText(holder), err), lock.Close())
-	}
-	// The lock holds without the pid: on a full disk it cannot be written, and that is no reason not to start.
-	pid := strconv.Itoa(os.Getpid()) + "\n"
-	if n, err := lock.WriteAt([]byte(pid), 0); err == nil {
-		_ = lock.Truncate(int64(n))
 	}
 	return lock, nil
 }
