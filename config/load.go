@@ -89,7 +89,7 @@ func (l *loader) needsFile() bool {
 
 // excuse makes warnings of faults that the caller does not mind.
 func (l *loader) excuse() {
-	l.faults.sorted()
+	l.faults = l.faults.sorted()
 	needed := l.faults[:0]
 	for _, f := range l.faults {
 		if l.needs(f.Key) {

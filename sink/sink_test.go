@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 var (
 	host  = netip.MustParseAddrPort("192.168.1.100:50003")
 	noon  = time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC)
-	short = 200 * time.Millisecond
+	short = time.Second
 )
 
 // open opens a Journal for the time of the test. The directory is a new one, unless o names one.

@@ -22,7 +22,7 @@ func newConfig(env Env) *cobra.Command {
   # only look for faults
   hbjournal config --check && echo fine
   # a file to start from
-  hbjournal config --check --try          also bind the addresses and write to the directories, and undo it
+  hbjournal config --check --try          also bind and write, and undo it
   hbjournal config --example > .hb.yaml`,
 	}
 	settings := addSettings(cmd)

@@ -15,9 +15,9 @@ import (
 )
 
 // probe runs health against a server whose address is the setting, with a journal that nobody writes.
-func probe(t *testing.T, addr string, args ...string) outcome {
+func probe(t *testing.T, addr string) outcome {
 	t.Helper()
-	return run(t, []string{"JOURNAL_DIR=" + t.TempDir(), "HTTP_ADDR=" + addr, "HTTP_PROXY=http://192.0.2.1:1"}, append([]string{"health"}, args...)...)
+	return run(t, []string{"JOURNAL_DIR=" + t.TempDir(), "HTTP_ADDR=" + addr, "HTTP_PROXY=http://192.0.2.1:1"}, "health")
 }
 
 // answering serves one answer to whatever is asked, and returns its address.

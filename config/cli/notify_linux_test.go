@@ -23,7 +23,7 @@ type serviceManager struct {
 
 func newServiceManager(t *testing.T) *serviceManager {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "notify") // The names that tests get are too long for a socket.
+	dir, err := os.MkdirTemp("", "notify") //nolint:usetesting // The names that tests get are too long for a socket.
 	if err != nil {
 		t.Fatal(err)
 	}
