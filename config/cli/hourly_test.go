@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"strings"
@@ -16,7 +15,7 @@ import (
 
 func TestHourIsSummedUpInOneLineAlsoWhenNothingCameIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		var log lockedBuffer
 		ledger := status.Ledger{Received: 100, Kernel: 3, Dropped: map[string]uint64{"queue": 4, "disabled": 90}}
 		hosts := 7
 		s := summing{
@@ -27,7 +26,8 @@ func TestHourIsSummedUpInOneLineAlsoWhenNothingCameIn(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- s.Serve(ctx) }()
 		<-time.After(time.Hour - time.Second)
-		if log.Len() > 0 {
+		synctest.Wait()
+		if log.String() != "" {
 			t.Errorf("log before the hour is over: got %q", log.String())
 		}
 		<-time.After(time.Hour)

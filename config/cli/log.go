@@ -74,7 +74,8 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// tellEnd writes what the daemon ends with into the log, and on standard error if the log is elsewhere or not JSON.
+// tellEnd writes what the daemon ends with into the log, and on standard error if the log is elsewhere or not JSON. The log
+// takes nothing after it.
 func (l *daemonLog) tellEnd(err error, stderr io.Writer) error {
 	if err == nil {
 		return nil
@@ -84,6 +85,7 @@ func (l *daemonLog) tellEnd(err error, stderr io.Writer) error {
 		logEnd(l.Logger, err)
 	}
 	if !l.json || !l.onStderr {
+		_ = l.queue.Close() // Two may not write to standard error at once. It has no error to give.
 		printError(stderr, err)
 	}
 	return &toldError{err}

@@ -155,8 +155,13 @@ func (s *shell) exists(name string) bool {
 	return err == nil
 }
 
-// eachShell runs a test in every shell that is installed.
+// eachShell runs a test in every shell that is installed. The race detector would only see the many short processes that
+// the shells start, and make them ten times slower.
 func eachShell(t *testing.T, test func(t *testing.T, name string)) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("the shells run the command in processes of their own: the run without the race detector tests them")
+	}
 	for name := range shells {
 		t.Run(name, func(t *testing.T) {
 			if _, err := exec.LookPath(name); err != nil {

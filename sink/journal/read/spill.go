@@ -44,7 +44,7 @@ func (f *file) spill(ctx context.Context) (io.ReaderAt, int64, error) {
 	text := &cancelReader{ctx: ctx, r: f.text}
 	size, err := io.Copy(temp, text)
 	switch {
-	case err == nil || ctx.Err() != nil:
+	case err == nil || ctx.Err() != nil || isCanceled(err):
 	case text.err != nil:
 		err = &CorruptError{Path: f.Path, Offset: size, Err: text.err}
 	default:

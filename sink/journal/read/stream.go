@@ -98,10 +98,21 @@ func (s *stream) Read(ctx context.Context, b *Block) error {
 
 // unlessDone returns err, or that ctx is done if that may be why the block has a fault.
 func unlessDone(ctx context.Context, b *Block, err error) error {
-	if b.Fault != nil && ctx.Err() != nil {
+	switch {
+	case b.Fault == nil:
+		return err
+	case isCanceled(b.Fault):
+		return b.Fault.Err
+	case ctx.Err() != nil:
 		return ctx.Err()
 	}
 	return err
+}
+
+// isCanceled reports whether err says that a reading was to end. Options.Stdin may say so before the context of the reading
+// does, if that one was derived from the one which Stdin heeds.
+func isCanceled(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // open goes to the next file. That it cannot be opened is the fault of an empty block.
