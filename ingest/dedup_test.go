@@ -54,11 +54,11 @@ func TestWindowClosesWithoutTraffic(t *testing.T) {
 	p, to := deduped()
 	take(p, htb, "192.0.2.7", 0)
 	take(p, htb, "192.0.2.7", 1)
-	p.look(noonMillis + 999)
+	p.tick(noonMillis + 999)
 	if len(to.notes) != 0 {
 		t.Errorf("notes before the window closed: %q", to.notes)
 	}
-	p.look(noonMillis + 1000)
+	p.tick(noonMillis + 1000)
 	if len(to.notes) != 1 {
 		t.Errorf("notes: got %q, want 1", to.notes)
 	}
@@ -90,9 +90,9 @@ func TestNoteWaitsUntilTheJournalHasRoom(t *testing.T) {
 	take(p, htb, "192.0.2.7", 0)
 	take(p, htb, "192.0.2.7", 1)
 	to.room = 0
-	p.look(noonMillis + 5000)
+	p.tick(noonMillis + 5000)
 	to.room = -1
-	p.look(noonMillis + 6000)
+	p.tick(noonMillis + 6000)
 	if len(to.notes) != 1 {
 		t.Errorf("notes: got %q, want 1", to.notes)
 	}

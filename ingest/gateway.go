@@ -89,8 +89,8 @@ func (w *gatewayWatch) see(addr netip.Addr, at time.Time) {
 	}
 }
 
-// look says it once, when it is sure enough.
-func (w *gatewayWatch) look(now time.Time) {
+// report logs once that the senders are hidden, when it is sure enough.
+func (w *gatewayWatch) report(now time.Time) {
 	if w.over || w.count < hiddenCount || now.Sub(w.first) < hiddenTime {
 		return
 	}

@@ -23,7 +23,7 @@ func TestSendersHiddenByTheDefaultGatewayAreSaidOnce(t *testing.T) {
 		for n := range int(length / time.Second) {
 			now := start.Add(time.Duration(n) * time.Second)
 			w.see(sources[n%len(sources)], now)
-			w.look(now)
+			w.report(now)
 		}
 		if got := strings.Count(log.String(), "hide their senders"); got != want {
 			t.Errorf("%s: got %d warnings, want %d:\n%s", what, got, want, log.String())
@@ -43,12 +43,12 @@ func TestFewMessagesFromTheGatewayAreNoReasonToWarn(t *testing.T) {
 	for range hiddenCount - 1 {
 		w.see(gateway, now)
 	}
-	w.look(now.Add(time.Hour))
+	w.report(now.Add(time.Hour))
 	if log.Len() > 0 {
 		t.Errorf("%d messages in an hour: got %s, want no warning", hiddenCount-1, log.String())
 	}
 	w.see(gateway, now.Add(time.Hour))
-	w.look(now.Add(time.Hour))
+	w.report(now.Add(time.Hour))
 	if log.Len() == 0 {
 		t.Errorf("%d messages in an hour: got no warning", hiddenCount)
 	}
@@ -59,7 +59,7 @@ func TestListenerWarnsOfHiddenSenders(t *testing.T) {
 	var minutes atomic.Int64
 	l, stop := listening(t, Options{
 		Gateways: []netip.Addr{netip.MustParseAddr("127.0.0.1")},
-		Now:      func() time.Time { return time.Unix(60*minutes.Add(1), 0) }, // A minute passes between any two looks.
+		Now:      func() time.Time { return time.Unix(60*minutes.Add(1), 0) }, // A minute passes between any two ticks.
 		Log:      zerolog.New(&log),
 
 		DrainTimeout: 24 * time.Hour,

@@ -139,8 +139,8 @@ func (p *pipeline) closeWindows(millis int64) {
 	}
 }
 
-// look does what is due once a second.
-func (p *pipeline) look(millis int64) {
+// tick does what is due once a second.
+func (p *pipeline) tick(millis int64) {
 	if p.dedup == nil {
 		return
 	}
@@ -150,7 +150,7 @@ func (p *pipeline) look(millis int64) {
 }
 
 // finish does what would be due later.
-func (p *pipeline) finish() { p.look(math.MaxInt64) }
+func (p *pipeline) finish() { p.tick(math.MaxInt64) }
 
 func (p *pipeline) count(m Message) {
 	if m.Wrapped {

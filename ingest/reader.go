@@ -13,14 +13,14 @@ type reader struct {
 	gateway  gatewayWatch
 	hosts    hosts // guarded by pipeline.mu
 
-	drops    uint32    // the kernel's count at the last look
-	looked   time.Time // when that was
+	drops    uint32    // the kernel's count at the last tick
+	ticked   time.Time // when that was
 	unsaid   uint64    // datagrams lost in the kernel that the log does not know of yet
 	said     time.Time // when it was told last
-	lossy    time.Time // when a look last found some
+	lossy    time.Time // when some were last found
 	refused  bool      // the last receive failed
-	received bool      // something, since the last look
-	quiet    bool      // there is nothing to look after until the next datagram comes
+	received bool      // something, since the last tick
+	quiet    bool      // ticks have nothing to do until the next datagram comes
 }
 
 func newReader(s *socket, o Options, g *guard) *reader {
@@ -36,17 +36,17 @@ const leastTruesize = 512
 // run is the reader goroutine.
 func (r *reader) run(ctx context.Context, to Appender) {
 	r.pipeline.to = to
-	r.looked = r.opts.Now()
+	r.ticked = r.opts.Now()
 	defer r.interruptedBy(ctx)()
 	for ctx.Err() == nil {
 		r.round(r.socket.receive(r.patience()))
 	}
 	r.drain()
-	r.look(r.opts.Now())
+	r.tick(r.opts.Now())
 	r.pipeline.finish()
 }
 
-// patience is how long to wait for a datagram: until the next look, if that may find something.
+// patience is how long to wait for a datagram: until the next tick, if that may have something to do.
 func (r *reader) patience() time.Duration {
 	if r.quiet {
 		return time.Minute
@@ -100,8 +100,8 @@ func (r *reader) round(n int, err error) {
 		r.pipeline.end()
 	}
 	r.note(err)
-	if since := now.Sub(r.looked); since >= time.Second || since < 0 {
-		r.look(now)
+	if since := now.Sub(r.ticked); since >= time.Second || since < 0 {
+		r.tick(now)
 	}
 }
 
@@ -119,12 +119,12 @@ func (r *reader) batch(n int, now time.Time) {
 	}
 }
 
-// look does what is due once a second.
-func (r *reader) look(now time.Time) {
-	r.lookForDrops(now)
+// tick does what is due once a second.
+func (r *reader) tick(now time.Time) {
+	r.countDrops(now)
 	r.pipeline.guard.report(now)
-	r.gateway.look(now)
-	r.pipeline.look(now.UnixMilli())
+	r.gateway.report(now)
+	r.pipeline.tick(now.UnixMilli())
 	r.quiet = !r.received && r.unsaid == 0 && !r.pipeline.guard.owes() && !r.pipeline.dedup.open()
 	r.received = false
 }
@@ -143,8 +143,8 @@ func (r *reader) note(err error) {
 // calm is how long the kernel drops nothing until its next loss is a new one, which the log is told of at once.
 const calm = 10 * time.Second
 
-// lookForDrops counts what the kernel has dropped since the last look. Its counter is 32 bits wide and wraps.
-func (r *reader) lookForDrops(now time.Time) {
+// countDrops counts what the kernel has dropped since the last tick. Its counter is 32 bits wide and wraps.
+func (r *reader) countDrops(now time.Time) {
 	drops, err := r.socket.drops()
 	if err != nil {
 		r.note(err)
@@ -152,12 +152,12 @@ func (r *reader) lookForDrops(now time.Time) {
 	}
 	begins := false
 	if lost := drops - r.drops; lost > 0 {
-		r.pipeline.noteKernelLoss(uint64(lost), r.looked, now)
+		r.pipeline.noteKernelLoss(uint64(lost), r.ticked, now)
 		r.unsaid += uint64(lost)
 		begins = now.Sub(r.lossy) >= calm
 		r.lossy = now
 	}
-	r.drops, r.looked = drops, now
+	r.drops, r.ticked = drops, now
 	if r.unsaid > 0 && (begins || isDue(now, r.said)) {
 		r.opts.Log.Warn().Uint64("lost", r.unsaid).Stringer("addr", r.socket.addr).
 			Msg("kernel dropped journal messages: the socket's receive buffer was full; raise listen_buffer")

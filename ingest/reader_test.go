@@ -11,7 +11,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// readerOf returns a reader that nobody runs, and what sends it a datagram and has it look around after a second.
+// readerOf returns a reader that nobody runs, and what sends it a datagram and has it tick after a second.
 func readerOf(t *testing.T, o Options) (r *reader, receive, tick func()) {
 	t.Helper()
 	now := time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC)
@@ -22,7 +22,7 @@ func readerOf(t *testing.T, o Options) (r *reader, receive, tick func()) {
 	}
 	t.Cleanup(func() { _ = l.Close() })
 	r = l.readers[0]
-	r.pipeline.to, r.looked = &recorder{room: -1}, now
+	r.pipeline.to, r.ticked = &recorder{room: -1}, now
 	conn := dial(t, l.Addrs()[0].String())
 	receive = func() {
 		send(t, conn, `{"ID":"HTB"}`)
@@ -35,30 +35,30 @@ func readerOf(t *testing.T, o Options) (r *reader, receive, tick func()) {
 	return r, receive, tick
 }
 
-// wantLooks wants the reader to look around each second, as long as it owes something, and then to rest.
-func wantLooks(t *testing.T, r *reader, tick func(), want int) {
+// wantTicks wants the reader to tick each second, as long as it owes something, and then to rest.
+func wantTicks(t *testing.T, r *reader, tick func(), want int) {
 	t.Helper()
 	got := 0
 	for ; r.patience() == time.Second && got < 1000; got++ {
 		tick()
 	}
 	if got != want {
-		t.Errorf("got %d looks before it rests, want %d", got, want)
+		t.Errorf("got %d ticks before it rests, want %d", got, want)
 	}
 }
 
 func TestReaderRestsWhenNothingComes(t *testing.T) {
 	r, receive, tick := readerOf(t, Options{})
-	wantLooks(t, r, tick, 1)
+	wantTicks(t, r, tick, 1)
 	receive()
-	wantLooks(t, r, tick, 2) // The first still finds what has come.
+	wantTicks(t, r, tick, 2) // The first still finds what has come.
 }
 
 func TestReaderLooksAfterOpenWindowsThoughNothingComes(t *testing.T) {
 	r, receive, tick := readerOf(t, Options{DedupWindow: 10 * time.Second})
 	receive()
 	receive()
-	wantLooks(t, r, tick, 10)
+	wantTicks(t, r, tick, 10)
 	if notes := r.pipeline.to.(*recorder).notes; len(notes) != 1 || !strings.Contains(notes[0], `"event":"duplicate"`) {
 		t.Errorf("got notes %v, want one of the copy", notes)
 	}
@@ -70,7 +70,7 @@ func TestReaderReportsRefusalsThoughNothingComes(t *testing.T) {
 	receive()
 	tick() // The first refusal is said at once.
 	receive()
-	wantLooks(t, r, tick, 60)
+	wantTicks(t, r, tick, 60)
 	if got := strings.Count(log.String(), "refused by their source"); got != 2 {
 		t.Errorf("got %d reports, want 2:\n%s", got, log.String())
 	}

@@ -18,8 +18,8 @@ const (
 	calm = 5 * time.Second
 )
 
-// works are all that can fail, in the order in which faults are told.
-var works = [...]string{"write", "path", "fsync"}
+// operations are what can fail, in the order in which faults are told: writing lines, keeping the path right, and fsync.
+var operations = [...]string{"write", "path", "fsync"}
 
 // health knows what is wrong at present. It writes a log line when a fault begins, one when it ends, and one a minute in
 // between. One that comes back soon after its end has ended for good only when it has stayed away for a while, so that
@@ -30,10 +30,11 @@ type health struct {
 	lost func() uint64 // entries so far
 
 	mu    sync.Mutex
-	state map[string]*workState // of each of works
+	state map[string]*operation // by the names in operations
 }
 
-type workState struct {
+// operation is how one of the operations stands.
+type operation struct {
 	err    error     // of the last try; nil: it went well
 	since  time.Time // when it began to fail
 	trying time.Time // when the try that is under way began; zero: none is
@@ -46,9 +47,9 @@ type workState struct {
 }
 
 func newHealth(now func() time.Time, log zerolog.Logger, lost func() uint64) *health {
-	h := &health{now: now, log: log, lost: lost, state: make(map[string]*workState, len(works))}
-	for _, what := range works {
-		h.state[what] = new(workState)
+	h := &health{now: now, log: log, lost: lost, state: make(map[string]*operation, len(operations))}
+	for _, what := range operations {
+		h.state[what] = new(operation)
 	}
 	return h
 }
@@ -88,7 +89,7 @@ func (h *health) set(what string, err error) {
 func (h *health) remind() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, what := range works {
+	for _, what := range operations {
 		s := h.state[what]
 		if err := h.faultLocked(s); err != nil {
 			h.tellLocked(what, s, err)
@@ -102,7 +103,7 @@ func (h *health) remind() {
 func (h *health) finish() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, what := range works {
+	for _, what := range operations {
 		if s := h.state[what]; !s.away.IsZero() {
 			h.tellEndLocked(what, s)
 		}
@@ -110,7 +111,7 @@ func (h *health) finish() {
 }
 
 // tellLocked logs err: when it is new, or once a minute. A clock that was set back does not put it off.
-func (h *health) tellLocked(what string, s *workState, err error) {
+func (h *health) tellLocked(what string, s *operation, err error) {
 	now := h.now()
 	if since := now.Sub(s.logged); s.told && since >= 0 && since < logPause {
 		return
@@ -128,11 +129,11 @@ func (h *health) tellLocked(what string, s *workState, err error) {
 }
 
 // tellEndLocked logs that a fault has gone away, and which others have not.
-func (h *health) tellEndLocked(what string, s *workState) {
+func (h *health) tellEndLocked(what string, s *operation) {
 	event := h.log.Info().Str("what", what).Dur("lasted", s.away.Sub(s.since))
 	s.told, s.away, s.recovered, s.relapsed = false, time.Time{}, h.now(), false
 	var left []string
-	for _, other := range works {
+	for _, other := range operations {
 		if h.faultLocked(h.state[other]) != nil {
 			left = append(left, other)
 		}
@@ -145,7 +146,7 @@ func (h *health) tellEndLocked(what string, s *workState) {
 }
 
 // faultLocked is what is wrong: the last try failed, or the present one hangs.
-func (h *health) faultLocked(s *workState) error {
+func (h *health) faultLocked(s *operation) error {
 	if waited := h.now().Sub(s.trying); !s.trying.IsZero() && waited >= stuckAfter {
 		return fmt.Errorf("no answer from the disk for %v", waited.Truncate(time.Second))
 	}
@@ -175,7 +176,7 @@ func (h *health) faults() map[string]error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	faults := make(map[string]error)
-	for _, what := range works {
+	for _, what := range operations {
 		if err := h.faultLocked(h.state[what]); err != nil {
 			faults[what] = err
 		}
@@ -187,7 +188,7 @@ func (h *health) faults() map[string]error {
 func (h *health) err() error {
 	faults := h.faults()
 	var errs []error
-	for _, what := range works {
+	for _, what := range operations {
 		if err := faults[what]; err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", what, err))
 		}

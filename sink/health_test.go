@@ -110,7 +110,7 @@ func TestFirstLossAndEachNewBeginningAreLoggedAtOnceAndTheRestWhenItIsOver(t *te
 	lose := func(n uint64, want ...string) {
 		t.Helper()
 		total += n
-		l.look(clock, total)
+		l.observe(clock, total)
 		clock = clock.Add(time.Second)
 		var got []string
 		for line := range strings.Lines(log.String()) {

@@ -88,14 +88,14 @@ func (l *losses) noted(now time.Time) {
 // the rest when it is over.
 type lossLog struct {
 	log    zerolog.Logger
-	seen   uint64    // how many there were at the last look
+	seen   uint64    // how many there were when it was observed last
 	told   uint64    // how many the log knows of
-	last   time.Time // when a look last found more
+	last   time.Time // when more were last observed
 	logged time.Time
 }
 
-// look is given how many there have been so far. A clock that was set back puts nothing off.
-func (l *lossLog) look(now time.Time, total uint64) {
+// observe is given how many there have been so far. A clock that was set back puts nothing off.
+func (l *lossLog) observe(now time.Time, total uint64) {
 	quiet := now.Sub(l.last)
 	news := quiet >= calm || quiet < 0 // If more are found, they are the begin of a loss; else its rest.
 	if total > l.seen {
@@ -106,7 +106,7 @@ func (l *lossLog) look(now time.Time, total uint64) {
 	}
 }
 
-// finish is the last look: there is no time left in which more could come.
+// finish observes for the last time: there is no time left in which more could come.
 func (l *lossLog) finish(now time.Time, total uint64) {
 	l.seen = total
 	l.tell(now)

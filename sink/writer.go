@@ -158,10 +158,10 @@ func (j *Journal) watch() {
 		case <-j.closing:
 			return
 		case <-j.losing:
-			j.lossLog.look(j.opts.Now(), j.dropped())
+			j.lossLog.observe(j.opts.Now(), j.dropped())
 		case <-second.C:
 			j.health.remind()
-			j.lossLog.look(j.opts.Now(), j.dropped())
+			j.lossLog.observe(j.opts.Now(), j.dropped())
 			j.noteLosses()
 		}
 	}

@@ -205,7 +205,7 @@ func (f *File) replaceLocked(how string) error {
 // system has.
 func (f *File) Check() error {
 	defer f.tidyIfAlone()
-	f.lookForRoom()
+	f.measureRoom()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
@@ -219,8 +219,8 @@ func (f *File) Check() error {
 	return nil
 }
 
-// lookForRoom keeps how much room the file system has.
-func (f *File) lookForRoom() {
+// measureRoom keeps how much room the file system has.
+func (f *File) measureRoom() {
 	free, err := freeBytes(f.opts.Dir)
 	if err != nil {
 		free = -1

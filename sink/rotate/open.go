@@ -31,7 +31,7 @@ func Open(o Options) (*File, error) {
 	if err := f.reserve.open(); err != nil {
 		o.Log.Warn().Err(err).Msg("journal has no room in which to keep what is lost on a full disk; trying again when it is needed")
 	}
-	f.lookForRoom()
+	f.measureRoom()
 	return f, nil
 }
 

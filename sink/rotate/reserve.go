@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// slotBytes is what a record and its head may take: one block of the file systems that there are.
+	// slotBytes is what a record and its header may take: one block of the file systems that there are.
 	slotBytes = 4096
 	slots     = 2
 )
@@ -51,7 +51,7 @@ func (f *File) Keep(record []byte, sync bool) error {
 }
 
 func (r *reserve) putLocked(record []byte, sync bool) error {
-	slot := append(head(r.number+1, record), record...)
+	slot := append(slotHeader(r.number+1, record), record...)
 	if len(slot) > slotBytes {
 		return fmt.Errorf("a record of %d bytes is too long", len(record))
 	}
@@ -70,8 +70,8 @@ func (r *reserve) putLocked(record []byte, sync bool) error {
 	return nil
 }
 
-// head stands before a record.
-func head(number uint64, record []byte) []byte {
+// slotHeader stands before a record.
+func slotHeader(number uint64, record []byte) []byte {
 	return fmt.Appendf(nil, "%016x %08x %04x\n", number, crc32.ChecksumIEEE(record), len(record))
 }
 
@@ -139,7 +139,7 @@ func parseSlot(text []byte) (number uint64, record []byte, ok bool) {
 		return 0, nil, false
 	}
 	record = rest[:length]
-	return number, record, bytes.Equal(head(number, record), append(first, '\n')) && crc32.ChecksumIEEE(record) == sum
+	return number, record, bytes.Equal(slotHeader(number, record), append(first, '\n')) && crc32.ChecksumIEEE(record) == sum
 }
 
 func (r *reserve) open() error {

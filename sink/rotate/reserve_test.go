@@ -109,7 +109,7 @@ func TestRecordIsKeptThoughItsDirectoryIsTakenAway(t *testing.T) {
 func FuzzParseSlot(f *testing.F) {
 	f.Add(uint64(1), []byte(`{"lost":[]}`))
 	f.Fuzz(func(t *testing.T, number uint64, record []byte) {
-		gotNumber, got, ok := parseSlot(append(append(head(number, record), record...), "\n\n"...))
+		gotNumber, got, ok := parseSlot(append(append(slotHeader(number, record), record...), "\n\n"...))
 		if len(record) > 0xffff {
 			return
 		}

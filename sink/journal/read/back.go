@@ -79,7 +79,7 @@ func (s *Back) open(ctx context.Context, b *Block) error {
 		return err
 	}
 	s.cur = f
-	if s.ordered && f.head.timed && s.over(f.head.millis) {
+	if s.ordered && f.fingerprint.timed && s.over(f.fingerprint.millis) {
 		s.end = 0
 		return nil
 	}

@@ -125,7 +125,7 @@ func (c *chain) openNew(candidate names.File) (*file, error) {
 	if wasLive {
 		c.last.File, c.ended = f.File, false
 	}
-	if wasLive || f.same(c.last) || copied && (c.seen[f.head.hash] || f.head.hash == 0) {
+	if wasLive || f.same(c.last) || copied && (c.seen[f.fingerprint.hash] || f.fingerprint.hash == 0) {
 		c.pass(f)
 		return nil, f.close()
 	}
@@ -139,7 +139,7 @@ func (c *chain) wasLive(f *file) bool {
 		return false
 	}
 	c.last.identify()
-	return f.same(c.last) || !f.plain && f.head.hash == c.last.head.hash && f.head.hash != 0
+	return f.same(c.last) || !f.plain && f.fingerprint.hash == c.last.fingerprint.hash && f.fingerprint.hash != 0
 }
 
 // unreadable is the error for a file that cannot even be opened; it is passed, so that the next step goes beyond it.
@@ -208,7 +208,7 @@ func (c *chain) pass(f *file) {
 	if !f.Stamp.Equal(c.from) || c.seen == nil {
 		c.from, c.seen = f.Stamp, map[uint64]bool{}
 	}
-	c.seen[f.head.hash] = true
+	c.seen[f.fingerprint.hash] = true
 }
 
 // current reports, at little cost, that there is nothing after the file handed out last: it is still the live one.
@@ -228,7 +228,7 @@ func (c *chain) find(at Cursor) (bool, error) {
 		if err != nil {
 			continue // It was moved, or cannot be read: next will see.
 		}
-		found := candidate.head.hash == at.First
+		found := candidate.fingerprint.hash == at.First
 		if err := candidate.close(); err != nil {
 			return false, err
 		}
@@ -264,13 +264,13 @@ func lastBefore(n int, since int64, open func(i int) (*file, error)) (int, error
 	found := 0
 	for low, high := 0, n; low < high; {
 		middle := low + (high-low)/2
-		i, head, err := timedHead(low, middle, open)
+		i, first, err := timedFingerprint(low, middle, open)
 		switch {
 		case err != nil:
 			return 0, err
-		case !head.timed:
+		case !first.timed:
 			low = middle + 1 // None of them tells: the later ones may.
-		case head.millis < since-maxStepBack.Milliseconds():
+		case first.millis < since-maxStepBack.Milliseconds():
 			found, low = i, middle+1
 		default:
 			high = i
@@ -279,19 +279,19 @@ func lastBefore(n int, since int64, open func(i int) (*file, error)) (int, error
 	return found, nil
 }
 
-// timedHead is the head of the last file from low to high, both included, that has one with a time.
-func timedHead(low, high int, open func(i int) (*file, error)) (i int, h head, err error) {
+// timedFingerprint is the fingerprint of the last file from low to high, both included, that has one with a time.
+func timedFingerprint(low, high int, open func(i int) (*file, error)) (i int, first fingerprint, err error) {
 	for i = high; i >= low; i-- {
 		f, err := open(i)
 		if err != nil {
 			continue // It was moved, or cannot be read: whoever reads it will see.
 		}
-		if h = f.head; h.timed {
-			return i, h, f.close()
+		if first = f.fingerprint; first.timed {
+			return i, first, f.close()
 		}
 		if err := f.close(); err != nil {
-			return 0, head{}, err
+			return 0, fingerprint{}, err
 		}
 	}
-	return 0, head{}, nil
+	return 0, fingerprint{}, nil
 }

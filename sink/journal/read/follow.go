@@ -24,14 +24,14 @@ var ErrTruncated = errors.New("the file was truncated by another program: readin
 // so that nothing that happens to their names matters. And a file is left only when a later one was seen to hold
 // something, and it was read to its end after that, since the writer has left it by then.
 type Follower struct {
-	chain  chain
-	files  []*file // the current one and those held open after it
-	lines  lines   // of files[0]
-	looked time.Time
-	rested time.Time // the directory is not listed before
-	leave  bool      // a later file holds something: the current one is left at its end
-	missed bool      // to be said with the next block
-	cut    bool      // the current file ended before the position, to be said with the next block
+	chain     chain
+	files     []*file // the current one and those held open after it
+	lines     lines   // of files[0]
+	refreshed time.Time
+	rested    time.Time // the directory is not listed before
+	leave     bool      // a later file holds something: the current one is left at its end
+	missed    bool      // to be said with the next block
+	cut       bool      // the current file ended before the position, to be said with the next block
 }
 
 const (
@@ -81,11 +81,11 @@ func (f *Follower) resume(at Cursor) error {
 			f.missed = at.First != 0
 			return f.goTo(0)
 		}
-		if first.head.hash == at.First {
+		if first.fingerprint.hash == at.First {
 			return f.goTo(at.Offset)
 		}
 		f.chain.forget()
-		_ = first.close() // It was moved meanwhile, and only looked at.
+		_ = first.close() // It was moved meanwhile, and only read for its first line.
 	}
 	return fmt.Errorf("open journal in %s: its files keep changing", f.chain.dir)
 }
@@ -116,8 +116,8 @@ func (f *Follower) goTo(offset int64) error {
 func (f *Follower) Read(ctx context.Context, b *Block) error {
 	for ctx.Err() == nil {
 		b.reset()
-		if time.Since(f.looked) >= pollEvery {
-			if err := f.look(b); err != nil || b.Fault != nil {
+		if time.Since(f.refreshed) >= pollEvery {
+			if err := f.refresh(b); err != nil || b.Fault != nil {
 				return err
 			}
 		}
@@ -145,7 +145,7 @@ func (f *Follower) end(ctx context.Context, b *Block) error {
 		b.start = f.files[0].at(b.Offset)
 		return f.advance()
 	}
-	if err := f.look(b); err != nil || b.Fault != nil {
+	if err := f.refresh(b); err != nil || b.Fault != nil {
 		return err
 	}
 	var err error
@@ -181,13 +181,13 @@ func (f *Follower) fault(b *Block, err error) {
 	}
 }
 
-// look opens the files that have come after those known, and sees whether the current one was cut.
-func (f *Follower) look(b *Block) error {
-	f.looked = time.Now()
-	if err := f.lookBack(b); err != nil || b.Fault != nil {
+// refresh opens the files that have come after those known, and sees whether the current one was cut.
+func (f *Follower) refresh(b *Block) error {
+	f.refreshed = time.Now()
+	if err := f.checkCut(b); err != nil || b.Fault != nil {
 		return err
 	}
-	if f.looked.After(f.rested) {
+	if f.refreshed.After(f.rested) {
 		if err := f.openLater(b); err != nil || b.Fault != nil {
 			return err
 		}
@@ -222,8 +222,8 @@ func (f *Follower) openLater(b *Block) error {
 	return nil
 }
 
-// lookBack goes back in the current file if it was cut: it ends before the position, or has another first line.
-func (f *Follower) lookBack(b *Block) error {
+// checkCut goes back in the current file if it was cut: it ends before the position, or has another first line.
+func (f *Follower) checkCut(b *Block) error {
 	cur := f.files[0]
 	if f.cut {
 		f.cut = false
@@ -237,10 +237,10 @@ func (f *Follower) lookBack(b *Block) error {
 	if err != nil {
 		return err
 	}
-	first := readHead(io.NewSectionReader(cur.raw, 0, maxHead), !cur.Live())
+	first := readFingerprint(io.NewSectionReader(cur.raw, 0, maxFirstLine), !cur.Live())
 	position := f.lines.offset + int64(len(f.lines.rest))
-	same := cur.head.hash == 0 || first == cur.head
-	cur.head = first
+	same := cur.fingerprint.hash == 0 || first == cur.fingerprint
+	cur.fingerprint = first
 	if same && info.Size() >= position {
 		return nil
 	}

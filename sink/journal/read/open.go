@@ -26,20 +26,20 @@ func newOpener(opt Options) *opener { return &opener{count: opt.Count} }
 // file is one open file of a journal, read as the text that it holds.
 type file struct {
 	names.File
-	raw     *os.File    // nil for a text that the caller owns
-	info    os.FileInfo // nil with raw
-	regular bool        // a real file, not a pipe
-	plain   bool        // regular and without layers: raw can be read at any offset
-	text    io.Reader   // the lines, without layers; set by begin
-	closes  []io.Closer // of the layers around text, and of its copy
-	head    head        // of a regular file
-	opener  *opener
-	count   *atomic.Int64 // that of the opener, once the first line was looked at
-	from    time.Time     // no backup that is older than this file has this stamp or a later one
+	raw         *os.File    // nil for a text that the caller owns
+	info        os.FileInfo // nil with raw
+	regular     bool        // a real file, not a pipe
+	plain       bool        // regular and without layers: raw can be read at any offset
+	text        io.Reader   // the lines, without layers; set by begin
+	closes      []io.Closer // of the layers around text, and of its copy
+	fingerprint fingerprint // of a regular file
+	opener      *opener
+	count       *atomic.Int64 // that of the opener, once the first line was looked at
+	from        time.Time     // no backup that is older than this file has this stamp or a later one
 }
 
-// head is the first line of a file: what the file is known by after it has been renamed or compressed.
-type head struct {
+// fingerprint is what a file is known by after it has been renamed or compressed: its first line.
+type fingerprint struct {
 	hash   uint64 // of the line's bytes; 0 while the file holds no whole line
 	millis int64  // its time, if timed
 	timed  bool
@@ -81,7 +81,7 @@ func (f *file) start() (err error) {
 	if err := f.begin(); err != nil {
 		return err
 	}
-	f.head = readHead(f.text, !f.Live())
+	f.fingerprint = readFingerprint(f.text, !f.Live())
 	f.release()
 	return nil
 }
@@ -131,15 +131,15 @@ func (c *counter) Read(p []byte) (int, error) {
 
 // identify looks at the first line again if there was none. A plain file may grow and be cut; others stay as they are.
 func (f *file) identify() {
-	if f.plain && f.head.hash == 0 {
-		f.head = readHead(io.NewSectionReader(f.raw, 0, maxHead), !f.Live())
+	if f.plain && f.fingerprint.hash == 0 {
+		f.fingerprint = readFingerprint(io.NewSectionReader(f.raw, 0, maxFirstLine), !f.Live())
 	}
 }
 
 // at is the position of an offset in f.
 func (f *file) at(offset int64) Cursor {
 	f.identify()
-	return Cursor{From: f.from, First: f.head.hash, Offset: offset}
+	return Cursor{From: f.from, First: f.fingerprint.hash, Offset: offset}
 }
 
 // growing reports whether f may be the file that is being written.
@@ -188,21 +188,21 @@ func (c *current) Close() error {
 
 // same reports whether f and g are one file by inode and first line: an inode alone is used again after a removal.
 func (f *file) same(g *file) bool {
-	return g != nil && os.SameFile(f.info, g.info) && f.head.hash == g.head.hash
+	return g != nil && os.SameFile(f.info, g.info) && f.fingerprint.hash == g.fingerprint.hash
 }
 
-// maxHead is how much of a first line is looked at.
-const maxHead = 64 << 10
+// maxFirstLine is how many bytes of a first line a fingerprint is made of.
+const maxFirstLine = 64 << 10
 
-// readHead reads the first line of text, or nothing if that line is not whole yet. A text that has its end may end
-// without a newline.
-func readHead(text io.Reader, ends bool) head {
-	line, err := bufio.NewReaderSize(io.LimitReader(text, maxHead), 4<<10).ReadBytes('\n')
-	if ended := ends && err == io.EOF && len(line) > 0; err != nil && len(line) < maxHead && !ended {
-		return head{}
+// readFingerprint reads the first line of text; the zero fingerprint if that line is not whole yet. If ends, a last line
+// without a newline counts as whole.
+func readFingerprint(text io.Reader, ends bool) fingerprint {
+	line, err := bufio.NewReaderSize(io.LimitReader(text, maxFirstLine), 4<<10).ReadBytes('\n')
+	if ended := ends && err == io.EOF && len(line) > 0; err != nil && len(line) < maxFirstLine && !ended {
+		return fingerprint{}
 	}
 	h := fnv.New64a()
 	h.Write(bytes.TrimSuffix(line, newline))
 	millis, timed := journal.LineTime(line)
-	return head{hash: max(h.Sum64(), 1), millis: millis, timed: timed}
+	return fingerprint{hash: max(h.Sum64(), 1), millis: millis, timed: timed}
 }

@@ -133,7 +133,7 @@ func (s *stream) open(b *Block) error {
 	if !s.ordered {
 		return nil
 	}
-	if f.head.timed && s.bounds.over(f.head.millis) {
+	if f.fingerprint.timed && s.bounds.over(f.fingerprint.millis) {
 		s.ended = true
 		return io.EOF
 	}
