@@ -46,35 +46,35 @@ func (f Faults) sorted() Faults {
 	return f
 }
 
-// Kind is a source of settings.
-type Kind string
+// Source is where a value can come from.
+type Source string
 
 // The sources, from the weakest to the strongest.
 const (
-	FromDefault Kind = "default"
-	FromFile    Kind = "file"
-	FromEnv     Kind = "env"
-	FromFlag    Kind = "flag"
+	FromDefault Source = "default"
+	FromFile    Source = "file"
+	FromEnv     Source = "env"
+	FromFlag    Source = "flag"
 )
 
 // Origin says where a value comes from.
 type Origin struct {
-	Kind Kind
-	Name string // path of the file, name of the variable, or flag with its dashes
-	Line int    // in the file, from 1; 0: unknown or not in a file
+	Source Source
+	Name   string // path of the file, name of the variable, or flag with its dashes
+	Line   int    // in the file, from 1; 0: unknown or not in a file
 }
 
 // String prints default, /etc/hb.yaml:3, env JOURNAL_DIR or flag --journal-dir.
 func (o Origin) String() string {
 	switch {
-	case o.Kind == FromDefault || o.Kind == "":
+	case o.Source == FromDefault || o.Source == "":
 		return string(FromDefault)
-	case o.Kind == FromFile && o.Line > 0:
+	case o.Source == FromFile && o.Line > 0:
 		return fmt.Sprintf("%s:%d", o.Name, o.Line)
-	case o.Kind == FromFile:
+	case o.Source == FromFile:
 		return o.Name
 	default:
-		return string(o.Kind) + " " + o.Name
+		return string(o.Source) + " " + o.Name
 	}
 }
 

@@ -182,7 +182,7 @@ func (l *loader) loadEntries(entries []*ast.MappingValueNode, targets map[*ast.A
 	}
 	values := map[string]given{}
 	for _, e := range merged {
-		origin := Origin{Kind: FromFile, Name: l.File, Line: e.line}
+		origin := Origin{Source: FromFile, Name: l.File, Line: e.line}
 		k, known := keyNamed(keyWord(e.name))
 		switch first, again := values[k.Name]; {
 		case !known:

@@ -47,7 +47,7 @@ type Loaded struct {
 func Load(src Sources) (Loaded, error) {
 	l := loader{src: src, Loaded: Loaded{Config: Default(), Origins: map[string]Origin{}}}
 	for _, k := range Keys() {
-		l.Origins[k.Name] = Origin{Kind: FromDefault}
+		l.Origins[k.Name] = Origin{Source: FromDefault}
 	}
 	errFile := l.loadFile()
 	if errFile != nil && l.needsFile() {
@@ -141,7 +141,7 @@ func (l *loader) loadEnviron() {
 	texts := map[string]given{}
 	for _, k := range Keys() {
 		if v := l.src.Environ[k.Var]; v != "" {
-			texts[k.Name] = given{text: v, origin: Origin{Kind: FromEnv, Name: k.Var}}
+			texts[k.Name] = given{text: v, origin: Origin{Source: FromEnv, Name: k.Var}}
 		}
 	}
 	l.apply(texts)
@@ -152,7 +152,7 @@ func (l *loader) loadFlags() {
 	texts := map[string]given{}
 	for _, k := range Keys() {
 		if v, ok := l.src.Flags[k.Flag]; ok {
-			texts[k.Name] = given{text: v, origin: Origin{Kind: FromFlag, Name: "--" + k.Flag}}
+			texts[k.Name] = given{text: v, origin: Origin{Source: FromFlag, Name: "--" + k.Flag}}
 		}
 	}
 	l.apply(texts)

@@ -15,7 +15,7 @@ func (l *loader) checkVariables() {
 			continue
 		}
 		if meant := meantVariable(name); meant != "" && l.needs(strings.ToLower(meant)) {
-			l.doubt(Origin{Kind: FromEnv, Name: name}, fmt.Sprintf("unknown variable; did you mean %s?", meant))
+			l.doubt(Origin{Source: FromEnv, Name: name}, fmt.Sprintf("unknown variable; did you mean %s?", meant))
 		}
 	}
 }

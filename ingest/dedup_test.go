@@ -45,7 +45,7 @@ func TestCopiesWithinTheWindowCountOnceAndAreNotedWhenItCloses(t *testing.T) {
 	if got := strings.Count(to.text(), "\n"); got != 4 {
 		t.Errorf("entries: got %d, want 4:\n%s", got, to.text())
 	}
-	if l := p.ledger; l.Received != 6 || l.Accepted != 4 || l.Duplicate != 2 {
+	if l := p.intake; l.Received != 6 || l.Accepted != 4 || l.Duplicate != 2 {
 		t.Errorf("got %+v, want 6 received, 4 accepted, 2 duplicate", l)
 	}
 }
@@ -108,7 +108,7 @@ func TestMemoryIsBoundedAndTheOldestIsForgottenFirst(t *testing.T) {
 	}
 	take(p, `{"n":0}`, "192.0.2.7", 0)
 	take(p, fmt.Sprintf(`{"n":%d}`, dedupEntries+99), "192.0.2.7", 0)
-	if got := p.ledger.Duplicate; got != 1 {
+	if got := p.intake.Duplicate; got != 1 {
 		t.Errorf("duplicates: got %d, want that of the newest and not of the oldest", got)
 	}
 	to.room = 0

@@ -89,7 +89,7 @@ func TestPipelineCountsWhatIsFilteredByRule(t *testing.T) {
 	to := &recorder{room: -1}
 	o := Options{Include: rules(t, "ID=*"), Exclude: rules(t, "ID=HTB", "name=web*")}
 	p := processed(o, to, htb, htb, plg, `{"ID":"X","name":"web"}`, `{"x":1}`, `[1]`)
-	l := p.ledger
+	l := p.intake
 	if l.Received != 6 || l.Accepted != 1 || l.Filtered != 5 {
 		t.Errorf("got %+v, want 6 received, 1 accepted, 5 filtered", l)
 	}

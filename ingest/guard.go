@@ -12,7 +12,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Reasons for which a guard refuses a datagram, as the ledger has them.
+// Reasons for which a guard refuses a datagram, as the intake has them.
 const (
 	refusedSource = "source" // not in AllowFrom
 	refusedRate   = "rate"   // more than RateLimit in a second

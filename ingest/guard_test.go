@@ -173,8 +173,8 @@ func TestPipelineCountsWhatIsRefused(t *testing.T) {
 		p.process([]byte(`{"n":1}`), sender, noon)
 	}
 	p.end()
-	if l := p.ledger; l.Received != 5 || l.Accepted != 2 || l.Limited["rate"] != 3 {
-		t.Errorf("ledger: got %+v, want 5 received, 2 accepted and 3 limited", l)
+	if l := p.intake; l.Received != 5 || l.Accepted != 2 || l.Limited["rate"] != 3 {
+		t.Errorf("intake: got %+v, want 5 received, 2 accepted and 3 limited", l)
 	}
 }
 

@@ -3,7 +3,7 @@
 //	socket ─recvmmsg─> reader goroutine: guard → decode → line → batch of whole lines ─> Appender
 //
 // Each socket has one reader goroutine, and the reader never touches the disk: an Appender takes or refuses a batch at
-// once. What happens to each datagram is counted in the Ledger, losses in the kernel included.
+// once. What happens to each datagram is counted in the Intake, losses in the kernel included.
 package ingest
 
 import (
@@ -144,20 +144,20 @@ func (l *Listener) Serve(ctx context.Context, to Appender) {
 	wg.Wait()
 }
 
-// Ledger sums up what became of the datagrams, at this moment. While look runs, if there is one, nothing is received:
+// Intake sums up what became of the datagrams, at this moment. While during runs, if it is not nil, nothing is received:
 // what it finds in the Appender is of the same moment. It must be quick.
-func (l *Listener) Ledger(look func()) Ledger {
+func (l *Listener) Intake(during func()) Intake {
 	for _, r := range l.readers {
 		r.pipeline.mu.Lock()
 		defer r.pipeline.mu.Unlock()
 	}
-	var sum Ledger
+	var sum Intake
 	for _, r := range l.readers {
-		sum.add(r.pipeline.ledger)
+		sum.add(r.pipeline.intake)
 		sum.FilteredBy = added(sum.FilteredBy, r.pipeline.filter.counts())
 	}
-	if look != nil {
-		look()
+	if during != nil {
+		during()
 	}
 	return sum
 }

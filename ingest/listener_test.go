@@ -133,9 +133,9 @@ func TestListenerAccountsForEveryDatagramUnderLoad(t *testing.T) {
 	go func() {
 		defer close(looked)
 		for range 1000 {
-			ledger := l.Ledger(nil)
-			if sum := ledger.Accepted + ledger.Invalid + ledger.Dropped["queue"]; ledger.Received != sum {
-				t.Errorf("%d received, %d accounted for", ledger.Received, sum)
+			intake := l.Intake(nil)
+			if sum := intake.Accepted + intake.Invalid + intake.Dropped["queue"]; intake.Received != sum {
+				t.Errorf("%d received, %d accounted for", intake.Received, sum)
 				return
 			}
 		}
@@ -143,9 +143,9 @@ func TestListenerAccountsForEveryDatagramUnderLoad(t *testing.T) {
 	wg.Wait()
 	<-looked
 	stop()
-	ledger := l.Ledger(nil)
-	if ledger.Received+ledger.Kernel != senders*each || ledger.Accepted != uint64(to.entries) {
-		t.Errorf("sent %d, ledger %+v, entries %d", senders*each, ledger, to.entries)
+	intake := l.Intake(nil)
+	if intake.Received+intake.Kernel != senders*each || intake.Accepted != uint64(to.entries) {
+		t.Errorf("sent %d, intake %+v, entries %d", senders*each, intake, to.entries)
 	}
 }
 
@@ -164,14 +164,14 @@ func TestListenerCountsWhatTheKernelDrops(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	l.Serve(ctx, to)
-	ledger := l.Ledger(nil)
+	intake := l.Intake(nil)
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells what a socket dropped")
 	}
-	if ledger.Kernel == 0 || ledger.Received+ledger.Kernel != sent {
-		t.Errorf("sent %d, ledger %+v", sent, ledger)
+	if intake.Kernel == 0 || intake.Received+intake.Kernel != sent {
+		t.Errorf("sent %d, intake %+v", sent, intake)
 	}
-	if want := fmt.Sprintf("[kernel %d]", ledger.Kernel); fmt.Sprint(to.losses) != want {
+	if want := fmt.Sprintf("[kernel %d]", intake.Kernel); fmt.Sprint(to.losses) != want {
 		t.Errorf("noted %v, want %s", to.losses, want)
 	}
 	if err := l.Close(); err != nil {

@@ -42,7 +42,7 @@ func (Discard) Note([]byte) error { return nil }
 const flushBytes = 512 << 10
 
 // pipeline makes lines of the datagrams of one socket, and hands them to an Appender round by round. All its work is
-// done on the goroutine that calls it; the lock is for those who look at the ledger.
+// done on the goroutine that calls it; the lock is for those who read the intake.
 type pipeline struct {
 	to          Appender // set before the first round
 	dropInvalid bool
@@ -57,7 +57,7 @@ type pipeline struct {
 	encoder     *journal.Encoder
 
 	mu      sync.Mutex
-	ledger  Ledger
+	intake  Intake
 	lines   []byte
 	entries int
 }
@@ -71,11 +71,11 @@ func newPipeline(o Options) *pipeline {
 		dedup:       newDedup(o.DedupWindow),
 		decoder:     Decoder{MaxMessageBytes: o.MaxMessageBytes},
 		encoder:     journal.NewEncoder(o.Location),
-		ledger:      Ledger{Limited: map[string]uint64{}, Dropped: map[string]uint64{"queue": 0}},
+		intake:      Intake{Limited: map[string]uint64{}, Dropped: map[string]uint64{"queue": 0}},
 	}
 }
 
-// begin starts a round. Until end, the ledger is closed to lookers, so that what they see adds up.
+// begin starts a round. Until end, the intake is closed to readers, so that what they see adds up.
 func (p *pipeline) begin() { p.mu.Lock() }
 
 // end hands over the lines of the round.
@@ -86,23 +86,23 @@ func (p *pipeline) end() {
 
 // process takes one datagram of the round: guard, decode, filter, dedup, line.
 func (p *pipeline) process(datagram []byte, from netip.AddrPort, at time.Time) {
-	p.ledger.Received++
-	p.ledger.ReceivedBytes += uint64(len(datagram))
+	p.intake.Received++
+	p.intake.ReceivedBytes += uint64(len(datagram))
 	if why := p.guard.refuses(from.Addr(), at, p.waited > 0); why != "" {
-		p.ledger.Limited[why]++
+		p.intake.Limited[why]++
 		return
 	}
 	message := p.decoder.Decode(datagram)
 	if message.Invalid != nil && p.dropInvalid {
-		p.ledger.Invalid++
+		p.intake.Invalid++
 		return
 	}
 	if p.filter != nil && p.filter.drops(message.JSON, from.Addr()) {
-		p.ledger.Filtered++
+		p.intake.Filtered++
 		return
 	}
 	if p.dedup != nil && p.isCopy(message.JSON, from.Addr(), at.UnixMilli()) {
-		p.ledger.Duplicate++
+		p.intake.Duplicate++
 		return
 	}
 	p.count(message)
@@ -154,10 +154,10 @@ func (p *pipeline) finish() { p.tick(math.MaxInt64) }
 
 func (p *pipeline) count(m Message) {
 	if m.Wrapped {
-		p.ledger.Wrapped++
+		p.intake.Wrapped++
 	}
 	if m.Repaired {
-		p.ledger.Repaired++
+		p.intake.Repaired++
 	}
 }
 
@@ -167,9 +167,9 @@ func (p *pipeline) flush() {
 		return
 	}
 	if err := p.to.Append(p.lines, p.entries); err != nil {
-		p.ledger.Dropped[dropReason(err)] += uint64(p.entries)
+		p.intake.Dropped[dropReason(err)] += uint64(p.entries)
 	} else {
-		p.ledger.Accepted += uint64(p.entries)
+		p.intake.Accepted += uint64(p.entries)
 	}
 	p.lines, p.entries = p.lines[:0], 0
 	if cap(p.lines) > keptScratch {
@@ -189,6 +189,6 @@ func dropReason(err error) string {
 func (p *pipeline) noteKernelLoss(lost uint64, first, last time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ledger.Kernel += lost
+	p.intake.Kernel += lost
 	p.to.NoteLoss("kernel", lost, first, last)
 }

@@ -86,17 +86,17 @@ func TestPipelineMakesOneLineOfEachDatagram(t *testing.T) {
 	if got := to.text(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	l := p.ledger
+	l := p.intake
 	if l.Received != 4 || l.Accepted != 4 || l.Wrapped != 2 || l.Repaired != 1 {
-		t.Errorf("got ledger %+v; want 4 received and accepted, 2 of them wrapped and 1 repaired", l)
+		t.Errorf("got intake %+v; want 4 received and accepted, 2 of them wrapped and 1 repaired", l)
 	}
 }
 
 func TestPipelineDropsAndCountsTheInvalidIfToldTo(t *testing.T) {
 	to := &recorder{room: -1}
 	p := processed(Options{DropInvalid: true}, to, `{"ID":"HTB"}`, "oops", `[1]`, "")
-	if l := p.ledger; l.Received != 4 || l.Accepted != 1 || l.Invalid != 3 || to.entries != 1 {
-		t.Errorf("got ledger %+v and %d entries; want 1 accepted and 3 invalid", l, to.entries)
+	if l := p.intake; l.Received != 4 || l.Accepted != 1 || l.Invalid != 3 || to.entries != 1 {
+		t.Errorf("got intake %+v and %d entries; want 1 accepted and 3 invalid", l, to.entries)
 	}
 }
 
@@ -109,12 +109,12 @@ func TestPipelineCountsWhatTheAppenderRefuses(t *testing.T) {
 		p.process([]byte(`{}`), sender, time.Unix(0, 0))
 		p.end()
 	}
-	if l := p.ledger; l.Received != 3 || l.Accepted != 1 || l.Dropped["queue"] != 2 {
-		t.Errorf("got ledger %+v; want 1 accepted and 2 dropped", l)
+	if l := p.intake; l.Received != 3 || l.Accepted != 1 || l.Dropped["queue"] != 2 {
+		t.Errorf("got intake %+v; want 1 accepted and 2 dropped", l)
 	}
 	off := processed(Options{}, Discard{}, `{}`, `{}`)
-	if l := off.ledger; l.Dropped["disabled"] != 2 || l.Accepted != 0 {
-		t.Errorf("got ledger %+v of a disabled journal; want 2 dropped as disabled", l)
+	if l := off.intake; l.Dropped["disabled"] != 2 || l.Accepted != 0 {
+		t.Errorf("got intake %+v of a disabled journal; want 2 dropped as disabled", l)
 	}
 }
 

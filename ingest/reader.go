@@ -81,7 +81,7 @@ func (r *reader) drain() {
 	}
 }
 
-// roundBatches bounds how long others wait for the ledger.
+// roundBatches bounds how long others wait for the intake.
 const roundBatches = 16
 
 // round deals with n datagrams that the socket has received, and with those that wait behind them. Their lines are

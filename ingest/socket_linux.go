@@ -38,7 +38,7 @@ type rawConn = syscall.RawConn
 // nothing to do but to wait.
 //
 // UDP_GRO would receive many datagrams as one where they were sent as one, but when the buffer is full the kernel then
-// counts all of them as one drop, and the ledger would not add up.
+// counts all of them as one drop, and the intake would not add up.
 type socket struct {
 	addr       netip.AddrPort
 	granted    int  // bytes of receive buffer

@@ -150,7 +150,7 @@ func (d *daemon) appender() ingest.Appender {
 // snapshot is the state of everything at one moment.
 func (d *daemon) snapshot() status.Snapshot {
 	s := status.Snapshot{Enabled: d.journal != nil, Stopping: d.stopping.Load(), ReceiveBuffer: d.listener.ReceiveBuffer()}
-	received := d.listener.Ledger(func() {
+	received := d.listener.Intake(func() {
 		if d.journal != nil {
 			s.Stats = d.journal.Stats()
 		}

@@ -39,7 +39,7 @@ func serve(ctx context.Context, settings *settings, env Env) error {
 	}
 	log.Info().Str("version", versionText()).Str("config", loaded.File).Msg("hbjournal starts")
 	from := managerOf(env, log.Logger)
-	if len(from.sockets) > 0 && loaded.Origins["listen_addr"].Kind == config.FromDefault {
+	if len(from.sockets) > 0 && loaded.Origins["listen_addr"].Source == config.FromDefault {
 		loaded.Config.ListenAddr = nil // Nobody has set it, so the sockets say where to listen.
 	}
 	return log.tellEnd(runDaemon(ctx, loaded.Config, from, log), env.Stderr)

@@ -79,7 +79,7 @@ func (p verifyPrinter) fault(f *read.CorruptError) {
 	}})
 }
 
-func (p verifyPrinter) gap(g read.Gap) {
+func (p verifyPrinter) gap(g read.GapAt) {
 	if p.json == nil {
 		fmt.Fprintf(p.w, "gap    %s:%d: %s lost (%s) from %s to %s\n",
 			g.Path, g.Line, plural(g.Lost, "message"), visible(g.Reason), utc(g.First), utc(g.Last))

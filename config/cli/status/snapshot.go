@@ -54,7 +54,7 @@ type Ledger struct {
 }
 
 // Account makes the Ledger of what was received and what the journal did with it, both taken at one moment.
-func Account(in ingest.Ledger, out sink.Stats) Ledger {
+func Account(in ingest.Intake, out sink.Stats) Ledger {
 	l := Ledger{
 		Received:  in.Received,
 		Journaled: out.Entries,

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // busy is the state of a daemon to which everything has happened.
 func busy() Snapshot {
-	in := ingest.Ledger{Received: 105, Limited: map[string]uint64{"rate": 2, "source": 3}, ReceivedBytes: 9000, Accepted: 80, Invalid: 7, Dropped: map[string]uint64{"queue": 13}, Kernel: 5}
+	in := ingest.Intake{Received: 105, Limited: map[string]uint64{"rate": 2, "source": 3}, ReceivedBytes: 9000, Accepted: 80, Invalid: 7, Dropped: map[string]uint64{"queue": 13}, Kernel: 5}
 	out := sink.Stats{
 		CurrentSize: 11, RotationThreshold: 12, DiskFree: 12345, Entries: 70, Notes: 2, Bytes: 8000, Queued: 6, QueuedBytes: 600,
 		Dropped: map[string]uint64{"queue": 13, "shutdown": 4, "kernel": 5}, Backups: 3, Rotations: map[string]uint64{"size": 9},
@@ -148,7 +148,7 @@ func TestMetricNamesStay(t *testing.T) {
 }
 
 func TestCountersExistBeforeAnythingHappens(t *testing.T) {
-	want(t, Snapshot{Ledger: Account(ingest.Ledger{}, sink.Stats{})}, "/metrics", 200,
+	want(t, Snapshot{Ledger: Account(ingest.Intake{}, sink.Stats{})}, "/metrics", 200,
 		"\njournal_dropped_total{reason=\"kernel\"} 0\n",
 		"\njournal_dropped_total{reason=\"queue\"} 0\n",
 		"\njournal_dropped_total{reason=\"disabled\"} 0\n",

@@ -20,8 +20,8 @@ var (
 	ErrName     = errors.New("the time in the file's name is before its entries")
 )
 
-// Gap is an entry in which the journal says that messages were lost.
-type Gap struct {
+// GapAt is a gap note and where it stands.
+type GapAt struct {
 	Path   string          `json:"path"`
 	Line   int64           `json:"line"`
 	Reason string          `json:"reason"`
@@ -34,7 +34,7 @@ type Gap struct {
 type VerifyOptions struct {
 	Options
 	Fault func(*CorruptError) // called for each fault, in order; required
-	Gap   func(Gap)           // called for each gap entry; may be nil
+	Gap   func(GapAt)         // called for each gap note; may be nil
 	Block func()              // called after each block, for progress; may be nil
 }
 
@@ -69,7 +69,7 @@ type checked struct {
 	bytes       int
 	entries     int64
 	faults      []*CorruptError
-	gaps        []Gap
+	gaps        []GapAt
 	first, last instant // the first entry, and the latest
 }
 
@@ -121,7 +121,7 @@ func (c *checked) add(e *journal.Entry) {
 		c.addFault(&CorruptError{Path: e.Path, Line: e.Number, Offset: e.Offset, Err: ErrDatetime})
 	}
 	if note, ok := journal.ParseGapNote(e.Message); ok {
-		c.gaps = append(c.gaps, Gap{
+		c.gaps = append(c.gaps, GapAt{
 			Path: e.Path, Line: e.Number, Reason: note.Reason, Lost: int64(note.Lost), First: note.First, Last: note.Last,
 		})
 	}
@@ -201,7 +201,7 @@ func (v *verifier) fault(f *CorruptError) {
 	v.opt.Fault(f)
 }
 
-func (v *verifier) gap(g Gap) {
+func (v *verifier) gap(g GapAt) {
 	v.result.Gaps++
 	v.result.Lost += g.Lost
 	if v.opt.Gap != nil {

@@ -1,11 +1,11 @@
 package ingest
 
-// Ledger says what became of every datagram that was received. It always adds up:
+// Intake says what the sockets received and what became of it up to the journal. It always adds up:
 //
 //	Received = Accepted + Invalid + Filtered + Duplicate + the sums of Limited and Dropped
 //
 // Kernel stands beside it: those datagrams were lost before they could be received.
-type Ledger struct {
+type Intake struct {
 	Received      uint64            `json:"received"`
 	ReceivedBytes uint64            `json:"received_bytes"`
 	Accepted      uint64            `json:"accepted"`  // handed to the journal
@@ -22,7 +22,7 @@ type Ledger struct {
 	Repaired uint64 `json:"repaired"` // of Accepted and Dropped: held bytes that are not UTF-8
 }
 
-func (l *Ledger) add(other Ledger) {
+func (l *Intake) add(other Intake) {
 	l.Received += other.Received
 	l.ReceivedBytes += other.ReceivedBytes
 	l.Accepted += other.Accepted
