@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -12,16 +13,16 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// DefaultGateways are the next hops of this machine's default routes, as far as the system tells: on Linux in
-// /proc/net/route and /proc/net/ipv6_route.
-func DefaultGateways() []netip.Addr {
+// DefaultGateways are the next hops of this machine's default routes, as far as the system tells: on Linux in net/route
+// and net/ipv6_route below proc, which is /proc.
+func DefaultGateways(proc string) []netip.Addr {
 	var all []netip.Addr
-	for _, fields := range table("/proc/net/route") { // Iface Destination Gateway ...: bytes in the machine's order.
+	for _, fields := range table(filepath.Join(proc, "net/route")) { // Iface Destination Gateway ...: bytes in the machine's order.
 		if len(fields) > 2 && fields[1] == "00000000" {
 			all = appendGateway(all, fields[2], true)
 		}
 	}
-	for _, fields := range table("/proc/net/ipv6_route") { // destination, length, source, length, next hop, ...
+	for _, fields := range table(filepath.Join(proc, "net/ipv6_route")) { // destination, length, source, length, next hop, ...
 		if len(fields) > 4 && fields[1] == "00" {
 			all = appendGateway(all, fields[4], false)
 		}

@@ -75,18 +75,23 @@ func raiseBuffer(fd, bytes int) error {
 	if err != nil || has >= bytes {
 		return err
 	}
-	probe, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return os.NewSyscallError("socket", err)
-	}
-	defer unix.Close(probe)
-	if err := setBuffer(probe, bytes); err != nil {
-		return err
-	}
-	if would, err := grantedBuffer(probe); err != nil || would <= has {
+	if would, err := ProbeBuffer(bytes); err != nil || would <= has {
 		return err
 	}
 	return setBuffer(fd, bytes)
+}
+
+// ProbeBuffer is how large a receive buffer the kernel would give this process that asks for so many bytes.
+func ProbeBuffer(bytes int) (granted int, err error) {
+	probe, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, os.NewSyscallError("socket", err)
+	}
+	defer unix.Close(probe)
+	if err := setBuffer(probe, bytes); err != nil {
+		return 0, err
+	}
+	return grantedBuffer(probe)
 }
 
 // waitingBytes is how much of the receive buffer is taken by datagrams that nobody has read yet.

@@ -90,6 +90,7 @@ func newRoot(env Env) *cobra.Command {
 		newVerify(env),
 		newReplay(env),
 		newHealth(env),
+		newDoctor(env),
 		newMan(env),
 		newVersion(env),
 	)

@@ -37,7 +37,9 @@ func addSettings(cmd *cobra.Command, names ...string) *settings {
 func (s *settings) addFlags(cmd *cobra.Command, names []string) {
 	flags := cmd.Flags()
 	flags.StringVar(&s.file, "config", "", "YAML file with settings; else CONFIG_FILE, ./.hb.yaml, ~/.hb.yaml, /etc/hb.yaml, /etc/hbjournal/hb.yaml")
-	flags.BoolVar(&s.strict, "strict", false, "a key of the file or a variable that is unknown is an error")
+	if flags.Lookup("strict") == nil { // A command may have one of its own, in which this is contained.
+		flags.BoolVar(&s.strict, "strict", false, "a key of the file or a variable that is unknown is an error")
+	}
 	for _, k := range config.Keys() {
 		if len(names) > 0 && !slices.Contains(names, k.Name) {
 			continue

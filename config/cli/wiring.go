@@ -31,7 +31,7 @@ func ingestOptions(cfg config.Config, log zerolog.Logger) ingest.Options {
 		MaxMessageBytes: int(cfg.MaxMessageSize),
 		DropInvalid:     cfg.JournalInvalid == "drop",
 		Location:        location(cfg),
-		Gateways:        ingest.DefaultGateways(),
+		Gateways:        ingest.DefaultGateways("/proc"),
 		AllowFrom:       networks(cfg.AllowFrom),
 		RateLimit:       cfg.RateLimit,
 		Include:         rules(cfg.FilterInclude),

@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// freeBytes is not known here.
-func freeBytes(dir string) (int64, error) {
-	return 0, &os.PathError{Op: "statfs", Path: dir, Err: errors.ErrUnsupported}
+// RoomIn is not known here.
+func RoomIn(dir string) (Room, error) {
+	return Room{}, &os.PathError{Op: "statfs", Path: dir, Err: errors.ErrUnsupported}
 }

@@ -8,11 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// freeBytes is what an ordinary user may still write to the file system that dir is on.
-func freeBytes(dir string) (int64, error) {
+// RoomIn is the room of the file system that dir is on.
+func RoomIn(dir string) (Room, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
-		return 0, &os.PathError{Op: "statfs", Path: dir, Err: err}
+		return Room{}, &os.PathError{Op: "statfs", Path: dir, Err: err}
 	}
-	return int64(st.Bavail) * int64(st.Bsize), nil
+	room := Room{FreeBytes: int64(st.Bavail) * int64(st.Bsize), FreeFiles: int64(st.Ffree)}
+	if st.Files == 0 {
+		room.FreeFiles = -1 // It makes them as they are needed.
+	}
+	return room, nil
 }

@@ -6,15 +6,15 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// freeBytes is what this user may still write to the volume that dir is on.
-func freeBytes(dir string) (int64, error) {
+// RoomIn is the room of the volume that dir is on.
+func RoomIn(dir string) (Room, error) {
 	path, err := windows.UTF16PtrFromString(dir)
 	if err != nil {
-		return 0, err
+		return Room{}, err
 	}
 	var free uint64
 	if err := windows.GetDiskFreeSpaceEx(path, &free, nil, nil); err != nil {
-		return 0, &os.PathError{Op: "GetDiskFreeSpaceEx", Path: dir, Err: err}
+		return Room{}, &os.PathError{Op: "GetDiskFreeSpaceEx", Path: dir, Err: err}
 	}
-	return int64(free), nil
+	return Room{FreeBytes: int64(free), FreeFiles: -1}, nil
 }

@@ -13,7 +13,12 @@ import (
 // Try does what Open and a rotation do, with files of its own in the state directory, and undoes it: it makes the
 // directories that are missing, takes the lock, writes, syncs, links and renames. The journal's files it only opens. Its
 // error wraps what that of Open does.
-func Try(o Options) (err error) {
+func Try(o Options) error { return try(o, true) }
+
+// Probe is Try without the lock, so that it can be done while another process writes the journal.
+func Probe(o Options) error { return try(o, false) }
+
+func try(o Options, withLock bool) (err error) {
 	if o, err = o.withDefaults(); err != nil {
 		return err
 	}
@@ -26,8 +31,11 @@ func Try(o Options) (err error) {
 			return err
 		}
 	}
-	if err := undo.tryLock(o.stateDir()); err != nil {
-		return err
+	undo.keepTime(o.stateDir())
+	if withLock {
+		if err := undo.tryLock(o.stateDir()); err != nil {
+			return err
+		}
 	}
 	return errors.Join(undo.tryRotation(o), tryLive(o))
 }
@@ -88,7 +96,6 @@ func (u *undoing) keepTime(dir string) {
 
 // tryLock takes the lock until all is undone, and leaves in it what it holds.
 func (u *undoing) tryLock(stateDir string) error {
-	u.keepTime(stateDir)
 	path := filepath.Join(stateDir, "lock")
 	_, errBefore := os.Lstat(path)
 	lock, err := openLock(path)

@@ -73,11 +73,11 @@ func handler(version string, snapshot func() Snapshot) http.Handler {
 }
 
 func writeReady(w http.ResponseWriter, s Snapshot) {
-	if why := s.notReady(); why != "" {
-		writeText(w, http.StatusServiceUnavailable, strings.TrimSpace("not ready\n"+why+"\n"+s.warnings()))
+	if why := s.NotReady(); why != "" {
+		writeText(w, http.StatusServiceUnavailable, strings.TrimSpace("not ready\n"+why+"\n"+s.Warnings()))
 		return
 	}
-	writeText(w, http.StatusOK, strings.TrimSpace("ready\n"+s.warnings()))
+	writeText(w, http.StatusOK, strings.TrimSpace("ready\n"+s.Warnings()))
 }
 
 // writeText ignores that the client may have gone away, as writeStats does.

@@ -109,8 +109,8 @@ func (l Ledger) MarshalZerologObject(e *zerolog.Event) {
 		Int64("missing", l.Missing())
 }
 
-// notReady is why messages do not reach the disk as they should; "": they do.
-func (s Snapshot) notReady() string {
+// NotReady is why messages do not reach the disk as they should; "": they do.
+func (s Snapshot) NotReady() string {
 	var reasons []string
 	if s.Stopping {
 		reasons = append(reasons, "stopping")
@@ -123,11 +123,11 @@ func (s Snapshot) notReady() string {
 
 // Troubles is all that is wrong, a line each: what keeps messages from the disk first. "": nothing is.
 func (s Snapshot) Troubles() string {
-	return strings.Trim(s.notReady()+"\n"+s.warnings(), "\n")
+	return strings.Trim(s.NotReady()+"\n"+s.Warnings(), "\n")
 }
 
-// warnings is what needs someone's attention while messages reach the disk all the same.
-func (s Snapshot) warnings() string {
+// Warnings is what needs someone's attention while messages reach the disk all the same.
+func (s Snapshot) Warnings() string {
 	var warnings []string
 	if s.RotationError != "" {
 		warnings = append(warnings, "warning: "+s.RotationError)

@@ -1,0 +1,424 @@
+package doctor
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"hbjournal/sink/names"
+	"hbjournal/sink/rotate"
+)
+
+const diskGroup = "disk"
+
+func diskChecks() []check {
+	all := []check{
+		{"directory", diskGroup, (*examination).directory},
+		{"live-file", diskGroup, (*examination).liveFile},
+		{"write", diskGroup, (*examination).write},
+		{"file-system", diskGroup, (*examination).fileSystem},
+		{"room", diskGroup, (*examination).room},
+		{"fsync", diskGroup, (*examination).fsync},
+		{"lock", diskGroup, (*examination).lock},
+	}
+	for i, c := range all {
+		all[i].look = func(e *examination) Row {
+			if e.Journal.Disabled {
+				return skip("journal_enabled=false")
+			}
+			e.disk.Lock()
+			defer e.disk.Unlock()
+			return c.look(e)
+		}
+	}
+	return all
+}
+
+// existing is the nearest directory at or above path that is there.
+func existing(path string) string {
+	for {
+		if _, err := os.Stat(path); err == nil || path == filepath.Dir(path) {
+			return path
+		}
+		path = filepath.Dir(path)
+	}
+}
+
+// directory looks at journal_dir as it stands.
+func (e *examination) directory() Row {
+	dir := e.Journal.Dir
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Row{Status: Note, Measured: dir + " is missing; the daemon makes it, if it may write in " + existing(dir)}
+	case err != nil:
+		return Row{Status: Fail, Measured: fmt.Sprintf("uid %d: %v", e.UID, err), Cure: e.asRoot("namei -l " + quoted(dir))}
+	case !info.IsDir():
+		return Row{Status: Fail, Measured: dir + " is a file, not a directory", Cure: fmt.Sprintf("mv %s %s", quoted(dir), quoted(dir+".aside"))}
+	}
+	r := Row{Status: OK, Measured: fmt.Sprintf("%s has mode %04o%s", dir, info.Mode().Perm(), ownerText(info))}
+	if info.Mode().Perm()&0o002 != 0 {
+		r.Status, r.Measured = Warn, r.Measured+": every user can plant or remove files in it"
+		r.Limit, r.Cure = "not writable for others", e.asRoot("chmod o-w "+quoted(dir))
+		if info.Mode()&fs.ModeSticky != 0 {
+			r.Status, r.Measured, r.Cure = Note, r.Measured[:strings.LastIndexByte(r.Measured, ':')]+", sticky: every user can plant files in it",
+				"export JOURNAL_DIR=/var/log/heartbeat # a directory of its own"
+		}
+	}
+	return r
+}
+
+func ownerText(info fs.FileInfo) string {
+	uid, ok := ownerOf(info)
+	if !ok {
+		return ""
+	}
+	return ", owner " + userText(strconv.Itoa(uid))
+}
+
+// liveFile looks at what stands at the path of the live file. A link is never followed.
+func (e *examination) liveFile() Row {
+	path := filepath.Join(e.Journal.Dir, e.Journal.Name)
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Row{Status: OK, Measured: path + " is made at the start"}
+	case err != nil:
+		return Row{Status: Fail, Measured: fmt.Sprintf("uid %d: %v", e.UID, err), Cure: e.asRoot("namei -l " + quoted(path))}
+	case !info.Mode().IsRegular():
+		return Row{
+			Status: Fail, Measured: fmt.Sprintf("%s is no regular file: %v", path, info.Mode()), Limit: "links are not followed",
+			Cure: fmt.Sprintf("mv %s %s", quoted(path), quoted(path+".aside")),
+		}
+	}
+	r := Row{Status: OK, Measured: fmt.Sprintf("mode %04o%s, %s", info.Mode().Perm(), ownerText(info), bytesText(info.Size())), Limit: fmt.Sprintf("journal_file_mode=%04o", e.Journal.FileMode)}
+	if owner, known := ownerOf(info); known && owner != e.UID && e.UID != 0 && info.Mode().Perm() != e.Journal.FileMode {
+		r.Status, r.Measured = Fail, r.Measured+fmt.Sprintf(": uid %d may not give it its mode", e.UID)
+		r.Cure = fmt.Sprintf("sudo chown %d %s", e.UID, quoted(path))
+	}
+	return r
+}
+
+// write does what the daemon does with its files.
+func (e *examination) write() Row {
+	if e.Journal.Probe == nil {
+		return skip("there is no way to try")
+	}
+	err := e.Journal.Probe()
+	if err == nil {
+		return Row{Status: OK, Measured: fmt.Sprintf("uid %d can make, write, sync, link and rename files in %s", e.UID, e.Journal.Dir)}
+	}
+	r := Row{Status: Fail, Measured: fmt.Sprintf("uid %d: %s", e.UID, oneLine(err.Error()))}
+	dir := quoted(existing(e.Journal.Dir))
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, errQuota):
+		r.Cure = fmt.Sprintf("df -h %s; df -i %s # then remove what is not needed", dir, dir)
+	case errors.Is(err, syscall.EROFS):
+		r.Cure = e.asRoot("mount -o remount,rw " + quoted(e.mountOf(e.Journal.Dir).point))
+	case errors.Is(err, fs.ErrPermission) && e.UID == 0:
+		r.Cure = "dmesg | grep -i denied; lsattr -d " + dir + " # what forbids it to root: SELinux, AppArmor, or an attribute"
+	case errors.Is(err, fs.ErrPermission):
+		r.Cure = fmt.Sprintf("sudo chown -R %d %s # or run it as the directory's owner", e.UID, dir)
+	case errors.Is(err, rotate.ErrNotRegular):
+		r.Cure = fmt.Sprintf("mv %s %s", quoted(e.Journal.path()), quoted(e.Journal.path()+".aside"))
+	default:
+		r.Cure = "hbjournal config --check --try"
+	}
+	return r
+}
+
+func (j Journal) path() string { return filepath.Join(j.Dir, j.Name) }
+
+// mount is a line of /proc/self/mountinfo.
+type mount struct {
+	point, kind string
+	readOnly    bool
+}
+
+// mountOf is the mount that a directory is on, or will be. The zero mount: that is not known.
+func (e *examination) mountOf(dir string) (found mount) {
+	dir, err := filepath.Abs(existing(dir))
+	if err != nil {
+		return found
+	}
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	rows, _ := fields(e.proc("self/mountinfo"))
+	for _, row := range rows {
+		// id parent major:minor root point options [optional...] - kind source superoptions
+		dash := slices.Index(row, "-")
+		if dash < 6 || dash+3 >= len(row) {
+			continue
+		}
+		m := mount{point: unescaped(row[4]), kind: row[dash+1]}
+		m.readOnly = isAmong("ro", row[5]) || isAmong("ro", row[dash+3])
+		if covers(m.point, dir) && len(m.point) >= len(found.point) { // Of two at one point, the later one counts.
+			found = m
+		}
+	}
+	return found
+}
+
+func isAmong(option, options string) bool {
+	return slices.Contains(strings.Split(options, ","), option)
+}
+
+func covers(point, dir string) bool {
+	return point == "/" || dir == point || strings.HasPrefix(dir, point+"/")
+}
+
+// unescaped undoes how mountinfo writes blanks and backslashes.
+func unescaped(text string) string {
+	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(text)
+}
+
+// fileSystem looks at what kind of file system the journal is on.
+func (e *examination) fileSystem() Row {
+	m := e.mountOf(e.Journal.Dir)
+	if m.point == "" {
+		return skip("cannot see what is mounted in " + e.proc("self/mountinfo"))
+	}
+	r := Row{Status: OK, Measured: fmt.Sprintf("%s, mounted at %s", m.kind, m.point)}
+	elsewhere := "export JOURNAL_DIR=/var/log/heartbeat # or another directory on a disk of this machine"
+	switch {
+	case m.readOnly:
+		r.Status, r.Measured, r.Cure = Fail, r.Measured+", read-only", e.asRoot("mount -o remount,rw "+quoted(m.point))
+	case m.kind == "tmpfs" || m.kind == "ramfs":
+		r.Status, r.Measured, r.Cure = Warn, r.Measured+": it is memory, and lost when the machine stops", elsewhere
+	case m.kind == "overlay" || m.kind == "aufs":
+		r.Status, r.Measured = Warn, r.Measured+": it is the container's own layer, and lost with it"
+		r.Cure = fmt.Sprintf("docker run -v heartbeat:%s ... # a volume", quoted(e.Journal.Dir))
+	case isRemote(m.kind):
+		r.Status, r.Measured, r.Cure = Warn, r.Measured+": on a file server that hangs, messages wait in memory and are lost beyond it; locks may not hold", elsewhere
+	}
+	return r
+}
+
+// isRemote reports whether a kind of file system lies elsewhere, or in another program.
+func isRemote(kind string) bool {
+	return slices.Contains([]string{"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs", "afs", "ceph", "glusterfs", "lustre", "vboxsf"}, kind) ||
+		strings.HasPrefix(kind, "fuse") && kind != "fuseblk"
+}
+
+// room holds the free room against what the limits promise to keep.
+func (e *examination) room() Row {
+	free, err := rotate.RoomIn(existing(e.Journal.Dir))
+	if err != nil {
+		return skip(err.Error())
+	}
+	kept, err := e.stock()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return skip(err.Error())
+	}
+	return e.roomRow(free, kept)
+}
+
+// stock is what a journal has on the disk.
+type stock struct {
+	bytes   int64
+	backups int
+	// aDay is how fast it grows, by the newest backups; 0: that is not known.
+	aDay int64
+}
+
+// stock adds up the files of the journal.
+func (e *examination) stock() (s stock, err error) {
+	files, err := names.Files(e.Journal.Dir, e.Journal.Name)
+	const newest = 20 // backups, by which the growth is judged
+	var recent int64
+	var first, last time.Time
+	for i, f := range files {
+		info, err := os.Lstat(f.Path)
+		if err != nil {
+			continue // It has just been removed.
+		}
+		s.bytes += info.Size()
+		if f.Live() {
+			continue
+		}
+		s.backups++
+		if i >= len(files)-1-newest {
+			if first.IsZero() {
+				first = f.Stamp // What this one holds came before it.
+			} else {
+				recent += info.Size()
+			}
+			last = f.Stamp
+		}
+	}
+	if took := last.Sub(first); took > 0 {
+		s.aDay = int64(float64(recent) / took.Hours() * 24)
+	}
+	return s, err
+}
+
+// What room there must be, whatever the limits.
+const (
+	leastBytes  = 1 << 20
+	leastInodes = 100
+	daysLeft    = 14 // from which on a disk that fills up is warned of
+)
+
+// roomRow judges the room. The limits promise at most Total, or Backups and a live file, or nothing.
+func (e *examination) roomRow(free rotate.Room, kept stock) Row {
+	j := e.Journal
+	promised, limit := j.promised()
+	r := Row{Status: OK, Measured: fmt.Sprintf("%s free, %s in %d backups and the live file", bytesText(free.FreeBytes), bytesText(kept.bytes), kept.backups), Limit: limit}
+	have := free.FreeBytes + kept.bytes
+	dir := quoted(existing(j.Dir))
+	switch {
+	case free.FreeFiles >= 0 && free.FreeFiles < leastInodes:
+		r.Status, r.Measured, r.Cure = failIf(free.FreeFiles == 0), r.Measured+fmt.Sprintf(", room for %d more files", free.FreeFiles), "df -i "+dir+" # then remove small files that are not needed"
+	case free.FreeBytes < leastBytes:
+		r.Status, r.Cure = Fail, "df -h "+dir+" # then remove what is not needed"
+	case j.MinFreeBytes > 0 && promised == 0 || j.MinFreeBytes > 0 && promised > have:
+		r.Limit = fmt.Sprintf("journal_min_free=%d removes the oldest backups first", j.MinFreeBytes)
+	case promised > have:
+		r.Status, r.Measured = Warn, r.Measured+fmt.Sprintf(": the limits would keep %s", bytesText(promised))
+		r.Cure = fmt.Sprintf("export JOURNAL_MAX_TOTAL_SIZE=%d", have*9/10)
+	case promised == 0:
+		e.unlimited(&r, free, kept)
+	}
+	return r
+}
+
+func failIf(fail bool) Status {
+	if fail {
+		return Fail
+	}
+	return Warn
+}
+
+// unlimited judges a journal that nothing keeps from filling the disk.
+func (e *examination) unlimited(r *Row, free rotate.Room, kept stock) {
+	r.Status, r.Cure = Note, fmt.Sprintf("export JOURNAL_MAX_TOTAL_SIZE=%d", (free.FreeBytes+kept.bytes)*9/10)
+	if kept.aDay == 0 {
+		return
+	}
+	days := free.FreeBytes / kept.aDay
+	r.Measured += fmt.Sprintf(": at %s a day the disk is full in %d days", bytesText(kept.aDay), days)
+	if days < daysLeft {
+		r.Status = Warn
+	}
+}
+
+// promised is how many bytes the limits keep at most, and which limit that is; 0: they set no bound.
+func (j Journal) promised() (bytes int64, limit string) {
+	var byNumber int64
+	if j.MaxBytes > 0 && j.MaxBackups > 0 {
+		byNumber = j.MaxBytes * int64(j.MaxBackups+1)
+	}
+	switch {
+	case j.MaxTotalBytes > 0 && (byNumber == 0 || j.MaxTotalBytes <= byNumber):
+		return j.MaxTotalBytes, fmt.Sprintf("journal_max_total_size=%d", j.MaxTotalBytes)
+	case byNumber > 0:
+		return byNumber, fmt.Sprintf("journal_max_size=%d x (journal_max_backups=%d and the live file)", j.MaxBytes, j.MaxBackups)
+	}
+	return 0, "no limit on all files together"
+}
+
+// How long the disk is tried, and what is slow.
+const (
+	fsyncs     = 20
+	fsyncTime  = 500 * time.Millisecond
+	fsyncSlow  = 10 * time.Millisecond
+	fsyncAwful = 100 * time.Millisecond
+)
+
+// fsync measures how long the disk takes to make 4 KiB safe, in the state directory, for half a second at most.
+func (e *examination) fsync() Row {
+	took, err := e.syncTimes()
+	if err != nil {
+		return skip(oneLine(err.Error()))
+	}
+	return fsyncRow(took)
+}
+
+func (e *examination) syncTimes() (took []time.Duration, err error) {
+	dir := rotate.StateDir(e.Journal.Dir, e.Journal.Name)
+	undo, err := rotate.TryDir(dir, 0o750)
+	defer func() { err = errors.Join(err, undo()) }()
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.CreateTemp(dir, "doctor-*")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close(), removed(file.Name())) }()
+	_ = os.Remove(file.Name()) // So that nothing stays if this process is killed; not every system allows it.
+	for began := time.Now(); len(took) < fsyncs && time.Since(began) < fsyncTime; {
+		if _, err := file.Write(make([]byte, 4<<10)); err != nil {
+			return nil, err
+		}
+		start := time.Now()
+		if err := syncData(file); err != nil {
+			return nil, err
+		}
+		took = append(took, time.Since(start))
+	}
+	return took, nil
+}
+
+func removed(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// fsyncRow judges the times that syncing took, of which there is one at least.
+func fsyncRow(took []time.Duration) Row {
+	took = slices.Clone(took)
+	slices.Sort(took)
+	median, worst := took[len(took)/2], took[len(took)-1]
+	r := Row{
+		Status:   OK,
+		Measured: fmt.Sprintf("4 KiB are safe after %v, at worst %v, of %d", rounded(median), rounded(worst), len(took)),
+		Limit:    fmt.Sprintf("%v is slow, %v is too slow", fsyncSlow, fsyncAwful),
+	}
+	switch {
+	case median > fsyncAwful:
+		r.Status = Warn
+	case median > fsyncSlow:
+		r.Status = Note
+	default:
+		return r
+	}
+	r.Cure = "export JOURNAL_FSYNC=5s # syncs less often; 'iostat -x 1' shows who else is busy"
+	return r
+}
+
+func rounded(d time.Duration) time.Duration {
+	return d.Round(cmp.Or(d.Truncate(time.Millisecond)/1000, time.Microsecond))
+}
+
+// lock looks who writes the journal.
+func (e *examination) lock() Row {
+	path := filepath.Join(rotate.StateDir(e.Journal.Dir, e.Journal.Name), "lock")
+	d := e.daemon()
+	text, _ := word(path)
+	pid, err := strconv.Atoi(text)
+	switch {
+	case d.LockErr != nil:
+		return skip(d.LockErr.Error())
+	case !d.Running:
+		return Row{Status: OK, Measured: "nobody holds it"}
+	case err != nil:
+		return Row{Status: Note, Measured: "held, and it does not say by whom", Cure: e.asRoot("lsof " + quoted(path))}
+	case !isThere(e.proc(text)) && isThere(e.proc("self")):
+		return Row{Status: Note, Measured: fmt.Sprintf("held by pid %d, which is not seen here: it runs in another container, or on another machine", pid), Cure: e.asRoot("lsof " + quoted(path))}
+	case pid != d.PID:
+		return Row{Status: Note, Measured: fmt.Sprintf("held by pid %d, while pid %d left word that it serves", pid, d.PID), Cure: fmt.Sprintf("ps -fp %d", pid)}
+	}
+	return Row{Status: OK, Measured: fmt.Sprintf("held by the daemon, pid %d", pid)}
+}

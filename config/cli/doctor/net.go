@@ -1,0 +1,400 @@
+package doctor
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/dustin/go-humanize"
+
+	"hbjournal/ingest"
+)
+
+const netGroup = "net"
+
+func netChecks() []check {
+	return []check{
+		{"port", netGroup, (*examination).port},
+		{"receive-buffer", netGroup, (*examination).receiveBuffer},
+		{"udp-mem", netGroup, (*examination).udpMemory},
+		{"ipv6", netGroup, (*examination).ipv6},
+		{"gateway", netGroup, (*examination).gateway},
+		{"rx-queues", netGroup, (*examination).rxQueues},
+	}
+}
+
+// udpSocket is a line of /proc/net/udp or udp6.
+type udpSocket struct {
+	addr  netip.AddrPort
+	uid   int
+	inode string
+	drops uint64
+}
+
+// sockets are all UDP sockets that are bound in this network namespace.
+func (e *examination) sockets() ([]udpSocket, error) {
+	rows, err := fields(e.proc("net/udp"))
+	if err != nil {
+		return nil, err
+	}
+	rows6, err := fields(e.proc("net/udp6"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // Without IPv6 it is not there.
+		return nil, err
+	}
+	var all []udpSocket
+	for _, row := range append(rows, rows6...) {
+		if s, ok := parseSocket(row); ok {
+			all = append(all, s)
+		}
+	}
+	return all, nil
+}
+
+// parseSocket takes a line apart: sl local remote st queues tr retrnsmt uid timeout inode ref pointer drops. One of titles
+// is none.
+func parseSocket(row []string) (s udpSocket, ok bool) {
+	if len(row) < 13 {
+		return s, false
+	}
+	address, port, _ := strings.Cut(row[1], ":")
+	bytes, errBytes := hex.DecodeString(address)
+	n, errPort := strconv.ParseUint(port, 16, 16)
+	uid, errUID := strconv.Atoi(row[7])
+	drops, errDrops := strconv.ParseUint(row[12], 10, 64)
+	for i := 0; i+4 <= len(bytes); i += 4 { // Each word is in the machine's order.
+		binary.BigEndian.PutUint32(bytes[i:], binary.NativeEndian.Uint32(bytes[i:]))
+	}
+	addr, valid := netip.AddrFromSlice(bytes)
+	s = udpSocket{addr: netip.AddrPortFrom(addr, uint16(n)), uid: uid, inode: row[9], drops: drops}
+	return s, valid && errors.Join(errBytes, errPort, errUID, errDrops) == nil
+}
+
+// isOwn reports whether the daemon receives on the socket, or would, if its address is free.
+func (e *examination) isOwn(s udpSocket) bool {
+	if d := e.daemon(); d.Running && len(d.Listen) > 0 {
+		return slices.ContainsFunc(d.Listen, func(addr netip.AddrPort) bool { return meets(addr.Addr(), addr.Port(), s) })
+	}
+	return slices.ContainsFunc(e.Listen, func(text string) bool {
+		b, err := ingest.Resolve("udp", text)
+		return err == nil && meets(b.IP, b.Port, s)
+	})
+}
+
+// meets reports whether a socket has an address, or is in the way of it. The zero IP is every address.
+func meets(ip netip.Addr, port uint16, s udpSocket) bool {
+	if port == 0 || s.addr.Port() != port {
+		return false
+	}
+	bound := s.addr.Addr().Unmap()
+	ip = ip.Unmap().WithZone("")
+	switch {
+	case !ip.IsValid() || ip == bound:
+		return true
+	case bound.IsUnspecified():
+		return bound.Is6() || ip.Is4() // :: is for IPv4 too, most of the time.
+	}
+	return ip.IsUnspecified() && ip.Is4() == bound.Is4()
+}
+
+// port looks whether each address can be bound, or who has it.
+func (e *examination) port() Row {
+	addrs := e.Listen
+	if d := e.daemon(); d.Running && len(d.Listen) > 0 {
+		addrs = nil
+		for _, addr := range d.Listen {
+			addrs = append(addrs, addr.String())
+		}
+	}
+	var rows []Row
+	for _, addr := range addrs {
+		rows = append(rows, e.portOf(addr))
+	}
+	if len(rows) == 0 {
+		return skip("there is no address to listen on")
+	}
+	worst := slices.MaxFunc(rows, func(a, b Row) int {
+		return slices.Index(badness, a.Status) - slices.Index(badness, b.Status)
+	})
+	if worst.Status == OK || worst.Status == Skip {
+		return joined(worst, rows)
+	}
+	return worst
+}
+
+// joined is a row with what all of them measured.
+func joined(worst Row, rows []Row) Row {
+	var texts []string
+	for _, r := range rows {
+		if r.Status == worst.Status && !slices.Contains(texts, r.Measured) {
+			texts = append(texts, r.Measured)
+		}
+	}
+	worst.Measured = strings.Join(texts, "; ")
+	return worst
+}
+
+func (e *examination) portOf(addr string) Row {
+	bindable, err := ingest.Resolve("udp", addr)
+	if err != nil {
+		return Row{Status: Fail, Measured: err.Error(), Cure: "getent hosts " + quoted(strings.Split(addr, ":")[0])}
+	}
+	sockets, _ := e.sockets() // Without them, only binding tells.
+	for _, s := range sockets {
+		if meets(bindable.IP, bindable.Port, s) {
+			return e.heldPort(addr, s)
+		}
+	}
+	listener, err := ingest.Listen(ingest.Options{Addrs: []string{addr}, BufferBytes: 4 << 10})
+	if err == nil {
+		err = listener.Close()
+	}
+	switch {
+	case err == nil:
+		return Row{Status: OK, Measured: addr + " is free"}
+	case errors.Is(err, syscall.EADDRINUSE):
+		return e.taken(addr, "something that this user cannot see")
+	case errors.Is(err, fs.ErrPermission):
+		return Row{
+			Status: Fail, Measured: fmt.Sprintf("uid %d may not bind %s", e.UID, addr), Limit: e.sysctl("net.ipv4.ip_unprivileged_port_start"),
+			Cure: "export LISTEN_ADDR=:50003 # a port above 1023 needs no privilege",
+		}
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return Row{Status: Fail, Measured: "no interface has the address of " + addr, Cure: "export LISTEN_ADDR=:50003 # every address; 'ip addr' shows those that there are"}
+	}
+	return Row{Status: Fail, Measured: err.Error(), Cure: "export LISTEN_ADDR=:50003"}
+}
+
+// heldPort is the row of an address that a socket has already.
+func (e *examination) heldPort(addr string, s udpSocket) Row {
+	d := e.daemon()
+	holders := e.holders(s.inode)
+	for _, p := range holders {
+		if d.is(p.pid) {
+			return Row{Status: OK, Measured: fmt.Sprintf("%s is held by the daemon, %v", addr, p)}
+		}
+	}
+	for _, p := range holders {
+		if p.pid == 1 {
+			return Row{Status: OK, Measured: fmt.Sprintf("%s is held by %v, which starts the daemon", addr, p)}
+		}
+	}
+	if len(holders) == 0 && d.Running && e.isOwn(s) {
+		return Row{Status: OK, Measured: fmt.Sprintf("%s is held by uid %d: as it left word, by the daemon", addr, s.uid)}
+	}
+	if len(holders) == 0 {
+		return e.taken(addr, fmt.Sprintf("a process of uid %d", s.uid))
+	}
+	var names []string
+	for _, p := range holders {
+		names = append(names, p.String())
+	}
+	return e.taken(addr, strings.Join(names, " and "))
+}
+
+func (e *examination) taken(addr, by string) Row {
+	_, port := cutPort(addr)
+	command := e.asRoot(fmt.Sprintf("ss -ulpn 'sport = :%s'", port))
+	return Row{Status: Fail, Measured: fmt.Sprintf("%s is held by %s", addr, by), Cure: command + " # then stop it, or serve with LISTEN_ADDR=:50004"}
+}
+
+func cutPort(addr string) (host, port string) {
+	i := strings.LastIndexByte(addr, ':')
+	return addr[:max(i, 0)], addr[i+1:]
+}
+
+// process is one that can be named.
+type process struct {
+	pid  int
+	name string
+}
+
+func (p process) String() string { return fmt.Sprintf("pid %d (%s)", p.pid, p.name) }
+
+// holders are the processes that have a socket, as far as this user sees them.
+func (e *examination) holders(inode string) (all []process) {
+	dirs, _ := os.ReadDir(e.Proc)
+	for _, dir := range dirs {
+		pid, err := strconv.Atoi(dir.Name())
+		if err != nil {
+			continue
+		}
+		fds := filepath.Join(e.Proc, dir.Name(), "fd")
+		links, _ := os.ReadDir(fds)
+		for _, link := range links {
+			if to, err := os.Readlink(filepath.Join(fds, link.Name())); err == nil && to == "socket:["+inode+"]" {
+				name, _ := word(e.proc(dir.Name() + "/comm"))
+				all = append(all, process{pid, name})
+				break
+			}
+		}
+	}
+	return all
+}
+
+// receiveBuffer asks the kernel for the buffer that the daemon asks for, or the daemon for the one that it has.
+func (e *examination) receiveBuffer() Row {
+	granted, who := int64(0), "uid "+strconv.Itoa(e.UID)+" is granted"
+	if d := e.daemon(); d.BufferBytes > 0 {
+		granted, who = d.BufferBytes, "the daemon was granted"
+	} else {
+		probed, err := ingest.ProbeBuffer(e.BufferBytes)
+		if err != nil {
+			return skip(err.Error())
+		}
+		granted = int64(probed)
+	}
+	r := Row{Status: OK, Measured: fmt.Sprintf("%s %s of %s", who, bytesText(granted), bytesText(int64(e.BufferBytes))), Limit: e.sysctl("net.core.rmem_max")}
+	if granted < int64(e.BufferBytes) {
+		r.Status = Warn
+		r.Cure = e.onHost(fmt.Sprintf("sysctl -w net.core.rmem_max=%d", e.BufferBytes))
+	}
+	return r
+}
+
+func bytesText(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
+
+// memoryPressed is the share of the middle of net.ipv4.udp_mem from which on there is reason to warn.
+const memoryPressed = 0.7
+
+// udpMemory looks at the pages that all UDP sockets have together.
+func (e *examination) udpMemory() Row {
+	limits, err := word(e.proc("sys/net/ipv4/udp_mem"))
+	if err != nil {
+		return unreadable(err)
+	}
+	rows, err := fields(e.proc("net/sockstat"))
+	if err != nil {
+		return unreadable(err)
+	}
+	three := strings.Fields(limits)
+	used, found := udpPages(rows)
+	if len(three) != 3 || !found {
+		return skip("udp_mem and sockstat are not as this program knows them")
+	}
+	pressure, err := strconv.ParseUint(three[1], 10, 64)
+	if err != nil {
+		return skip("udp_mem: " + err.Error())
+	}
+	r := Row{Status: OK, Measured: fmt.Sprintf("all UDP sockets have %d pages", used), Limit: "net.ipv4.udp_mem=" + strings.Join(three, " ")}
+	if float64(used) > memoryPressed*float64(pressure) {
+		r.Status, r.Cure = Warn, e.moreUDPMemory()
+	}
+	return r
+}
+
+// udpPages finds the figure in "UDP: inuse 3 mem 30".
+func udpPages(rows [][]string) (pages uint64, ok bool) {
+	for _, row := range rows {
+		for i := 1; row[0] == "UDP:" && i+1 < len(row); i++ {
+			if row[i] == "mem" {
+				pages, err := strconv.ParseUint(row[i+1], 10, 64)
+				return pages, err == nil
+			}
+		}
+	}
+	return 0, false
+}
+
+// moreUDPMemory is twice of each limit.
+func (e *examination) moreUDPMemory() string {
+	limits, _ := word(e.proc("sys/net/ipv4/udp_mem"))
+	var twice []string
+	for _, text := range strings.Fields(limits) {
+		n, _ := strconv.ParseUint(text, 10, 63)
+		twice = append(twice, strconv.FormatUint(2*n, 10))
+	}
+	return e.onHost(fmt.Sprintf("sysctl -w net.ipv4.udp_mem='%s'", strings.Join(twice, " ")))
+}
+
+func (e *examination) ipv6() Row {
+	addresses, err := fields(e.proc("net/if_inet6"))
+	off, _ := word(e.proc("sys/net/ipv6/conf/all/disable_ipv6"))
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !isThere(e.proc("net/snmp")):
+		return skip("this system has no " + e.proc("net"))
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return unreadable(err)
+	case err != nil:
+		return Row{Status: Note, Measured: "the kernel has no IPv6: senders that use it do not arrive"}
+	case off == "1":
+		return Row{
+			Status: Note, Measured: "IPv6 is off: senders that use it do not arrive", Limit: "net.ipv6.conf.all.disable_ipv6=1",
+			Cure: e.onHost("sysctl -w net.ipv6.conf.all.disable_ipv6=0"),
+		}
+	}
+	return Row{Status: OK, Measured: fmt.Sprintf("on, with %d addresses", len(addresses))}
+}
+
+func isThere(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// gateway looks whether the senders' addresses may be hidden.
+func (e *examination) gateway() Row {
+	if !isThere(e.proc("net/route")) {
+		return skip("this system has no " + e.proc("net/route"))
+	}
+	gateways := ingest.DefaultGateways(e.Proc)
+	var names []string
+	for _, addr := range gateways {
+		names = append(names, addr.String())
+	}
+	through := "no default gateway"
+	if len(names) > 0 {
+		through = "default gateway " + strings.Join(names, ", ")
+	}
+	in := e.container()
+	if in == "" || len(names) == 0 {
+		return Row{Status: OK, Measured: through}
+	}
+	cure := "docker run --network host ... # if all entries have the gateway's address as source_ip"
+	if in == "Kubernetes" {
+		cure = `kubectl patch service hbjournal -p '{"spec":{"externalTrafficPolicy":"Local"}}' # if all entries have the gateway's address as source_ip`
+	}
+	return Row{Status: Note, Measured: fmt.Sprintf("%s, in a container (%s): it may hide the senders' addresses", through, in), Cure: cure}
+}
+
+// rxQueues looks whether one processor alone handles what a card receives.
+func (e *examination) rxQueues() Row {
+	cards, _ := filepath.Glob(filepath.Join(e.Sys, "class/net/*/device"))
+	processors, _ := filepath.Glob(filepath.Join(e.Sys, "devices/system/cpu/cpu[0-9]*"))
+	if len(cards) == 0 {
+		return skip("no network card is seen in " + filepath.Join(e.Sys, "class/net"))
+	}
+	for _, card := range cards {
+		nic := filepath.Dir(card)
+		queues, _ := filepath.Glob(filepath.Join(nic, "queues/rx-*"))
+		if len(queues) != 1 || len(processors) < 2 {
+			continue
+		}
+		spread, err := word(filepath.Join(queues[0], "rps_cpus"))
+		if err == nil && strings.Trim(spread, "0,") == "" {
+			return Row{
+				Status: Note, Measured: fmt.Sprintf("%s has one receive queue, so one of %d processors handles all packets", filepath.Base(nic), len(processors)),
+				Limit: "rps_cpus=" + spread,
+				Cure:  e.onHost(fmt.Sprintf("sh -c 'echo %s > %s'", processorMask(len(processors)), filepath.Join(queues[0], "rps_cpus"))),
+			}
+		}
+	}
+	return Row{Status: OK, Measured: fmt.Sprintf("%d network cards, the work is spread as far as it can be", len(cards))}
+}
+
+// processorMask has a bit for each processor, in groups of 32 as the kernel reads them.
+func processorMask(n int) string {
+	var groups []string
+	for ; n > 0; n -= 32 {
+		groups = append(groups, strconv.FormatUint(1<<min(n, 32)-1, 16))
+	}
+	slices.Reverse(groups) // The first group, which may not be full, has the highest processors.
+	return strings.Join(groups, ",")
+}
