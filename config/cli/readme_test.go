@@ -16,21 +16,37 @@ import (
 	"hbjournal/config"
 )
 
+// The pages that the README was divided into.
+const (
+	mainPage    = "README.md"
+	sinkPage    = "sink/README.md"
+	readingPage = "sink/journal/README.md"
+	configPage  = "config/README.md"
+	reportPage  = "config/cli/report/README.md"
+	scriptsPage = "scripts/README.md"
+)
+
 func readme(t *testing.T) string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(repoRoot, "README.md"))
+	return page(t, mainPage)
+}
+
+// page returns the text of a page by its path from the root.
+func page(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(repoRoot, path))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(b)
 }
 
-// section returns what stands under a heading of the second level.
-func section(t *testing.T, heading string) string {
+// section returns what stands in a page under a heading of the second level.
+func section(t *testing.T, path, heading string) string {
 	t.Helper()
-	_, text, ok := strings.Cut(readme(t), "\n## "+heading+"\n")
+	_, text, ok := strings.Cut(page(t, path), "\n## "+heading+"\n")
 	if !ok {
-		t.Fatalf("got no section %q in README.md", heading)
+		t.Fatalf("got no section %q in %s", heading, path)
 	}
 	text, _, _ = strings.Cut(text, "\n## ")
 	return text
@@ -45,14 +61,17 @@ func TestReadmeTableHasEverySettingAsInTheCode(t *testing.T) {
 		}
 		want = append(want, fmt.Sprintf("| `%s` | %s | %s |", k.Name, value, k.Help))
 	}
-	if got := tableRows(section(t, "Settings")); !slices.Equal(got, want) {
+	if got := tableRows(section(t, mainPage, "Settings")); !slices.Equal(got, want) {
 		t.Errorf("got another table of settings in README.md; replace it by this one:\n%s", strings.Join(want, "\n"))
 	}
 }
 
 func TestReadmeTableHasEveryCommand(t *testing.T) {
 	var got, want []string
-	for _, row := range tableRows(section(t, "Commands"))[2:] {
+	for _, row := range tableRows(section(t, mainPage, "Commands"))[2:] {
+		if strings.HasPrefix(row, "| signal ") {
+			break
+		}
 		got = append(got, strings.Trim(strings.Split(row, "|")[1], " `"))
 	}
 	for _, c := range newRoot(System()).Commands() {
@@ -98,25 +117,39 @@ func TestReadmeDemoGivesTheLineItShows(t *testing.T) {
 	}
 }
 
-// TestReadmeShellLinesWork runs every line of the section on reading against a journal with backups.
+// TestReadmeShellLinesWork runs every line of the pages on reading and settings against a journal with backups.
 func TestReadmeShellLinesWork(t *testing.T) {
 	if _, err := exec.LookPath("jq"); err != nil {
 		t.Skip("jq is not installed")
 	}
 	dir := t.TempDir()
 	makeJournal(t, dir)
-	for _, line := range shellLines(codeBlocks(section(t, "Reading the journal"))[0]) {
-		out := runShell(t, dir, strings.ReplaceAll(line, "/var/log/heartbeat", "journal"))
-		if _, file, ok := strings.Cut(line, " > "); ok {
-			b, err := os.ReadFile(filepath.Join(dir, file))
-			if err != nil {
-				t.Fatal(err)
-			}
-			out = string(b)
+	blocks := append(codeBlocks(section(t, mainPage, "Reading")), codeBlocks(page(t, readingPage))...)
+	for _, block := range append(blocks, codeBlocks(page(t, configPage))...) {
+		for _, line := range shellLines(block) {
+			wantOutput(t, dir, line)
 		}
-		if out == "" {
-			t.Errorf("%s: got no output", line)
+	}
+}
+
+// wantOutput runs a line of a page, and wants something on its standard output, or in the file that it writes. What binds
+// and locks runs beside the journal, whose daemon is there.
+func wantOutput(t *testing.T, dir, line string) {
+	t.Helper()
+	script := strings.ReplaceAll(line, "/var/log/heartbeat", "journal")
+	if strings.Contains(line, "--try") {
+		script = "export JOURNAL_DIR=another; " + script
+	}
+	out := runShell(t, dir, script)
+	if _, file, ok := strings.Cut(line, " > "); ok {
+		b, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			t.Fatal(err)
 		}
+		out = string(b)
+	}
+	if out == "" {
+		t.Errorf("%s: got no output", line)
 	}
 }
 
@@ -153,7 +186,7 @@ func waitBackups(t *testing.T, journal string, n int) {
 }
 
 func TestReadmeHasEveryShellLineOfMessageJournal(t *testing.T) {
-	lines := shellLines(codeBlocks(section(t, "Reading the journal"))[0])
+	lines := shellLines(codeBlocks(section(t, readingPage, "Recipes"))[0])
 	const all, live = "/var/log/heartbeat/messages.journal*", "/var/log/heartbeat/messages.journal"
 	for _, want := range []string{
 		"cat " + live + " | jq .",
@@ -172,7 +205,7 @@ func TestReadmeHasEveryShellLineOfMessageJournal(t *testing.T) {
 			`{time: .datetime, host: .message.name, cpu: .message.cpu_percent}'`,
 	} {
 		if !slices.Contains(lines, want) {
-			t.Errorf("got README.md without the line %s", want)
+			t.Errorf("got %s without the line %s", readingPage, want)
 		}
 	}
 }
@@ -211,7 +244,7 @@ func runShell(t *testing.T, dir, script string) string {
 	}
 	cmd := exec.CommandContext(t.Context(), "bash", "-eo", "pipefail", "-c", script)
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + dir, "JOURNAL_DIR=journal"}
+	cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + dir, "JOURNAL_DIR=journal", "LISTEN_ADDR=127.0.0.1:0", "HTTP_ADDR=127.0.0.1:0"}
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -231,13 +264,40 @@ func TestReadmeNamesTestsThatExist(t *testing.T) {
 			}
 		}
 	}
-	names := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z]+)`").FindAllStringSubmatch(section(t, "Faults"), -1)
+	names := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z]+)`").FindAllStringSubmatch(section(t, sinkPage, "Faults"), -1)
 	if len(names) < 20 {
-		t.Fatalf("got %d tests named in README.md, want one for each fault", len(names))
+		t.Fatalf("got %d tests named in %s, want one for each fault", len(names), sinkPage)
 	}
 	for _, name := range names {
 		if !known[name[1]] {
-			t.Errorf("README.md names %s, which is no test", name[1])
+			t.Errorf("%s names %s, which is no test", sinkPage, name[1])
+		}
+	}
+}
+
+func TestReadmeLeavesTheDetailsToOtherPages(t *testing.T) {
+	if lines := strings.Count(readme(t), "\n"); lines > 250 {
+		t.Errorf("got %d lines in README.md, want 250 at most: move what not everybody needs to a package's own page", lines)
+	}
+}
+
+// TestReadmeLinksLeadSomewhere follows the links of every page, and wants each page to be linked from the first.
+func TestReadmeLinksLeadSomewhere(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
+	linked := map[string]bool{}
+	pages := []string{mainPage, sinkPage, readingPage, configPage, reportPage, scriptsPage}
+	for _, from := range pages {
+		for _, m := range link.FindAllStringSubmatch(page(t, from), -1) {
+			to := filepath.Join(filepath.Dir(from), m[1])
+			if _, err := os.Stat(filepath.Join(repoRoot, to)); err != nil {
+				t.Errorf("%s links to %s: %v", from, m[1], err)
+			}
+			linked[to] = linked[to] || from == mainPage
+		}
+	}
+	for _, path := range pages[1:] {
+		if !linked[path] {
+			t.Errorf("got no link to %s in README.md", path)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -89,6 +90,64 @@ func TestUserAndDirectoryAreMade(t *testing.T) {
 	if info.Mode().Perm() != 0o750 {
 		t.Errorf("mode: got %v, want 0750", info.Mode().Perm())
 	}
+}
+
+// TestReadmeInstallsTheService runs the lines of README.md as they stand there, but below a directory, and with systemctl
+// noted down.
+func TestReadmeInstallsTheService(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the program anew")
+	}
+	program(t, "systemd-sysusers")
+	lines := readmeBlock(t, "systemctl")
+	root, out := unitRoot(t), t.TempDir()
+	for _, made := range []string{"/usr/lib/systemd/system/hbjournal.service", "/usr/lib/systemd/system/hbjournal.socket", "/usr/lib/sysusers.d/hbjournal.conf", "/usr/bin/hbjournal"} {
+		if err := os.Remove(root + made); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(root+"/etc/systemd/system", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for from, to := range map[string]string{"/tmp/hbjournal": out, " /usr/": " " + root + "/usr/", " /etc/": " " + root + "/etc/"} {
+		lines = strings.ReplaceAll(lines, from, to)
+	}
+	stubs := `sudo() { "$@"; }; systemctl() { echo systemctl "$@"; }; systemd-sysusers() { command systemd-sysusers --root="$ROOT" "$@"; }` + "\n"
+	cmd := exec.CommandContext(t.Context(), "bash", "-euc", stubs+lines)
+	cmd.Dir, cmd.Env = "../..", append(os.Environ(), "ROOT="+root)
+	printed, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v", lines, err)
+	}
+	if want := "systemctl daemon-reload\nsystemctl enable --now hbjournal.socket hbjournal.service\n"; !strings.HasSuffix(string(printed), want) {
+		t.Errorf("got %q, want the units read and both of them started: %q", printed, want)
+	}
+	if users := text(t, root+"/etc/passwd"); !strings.Contains(users, "hbjournal:x:") {
+		t.Errorf("got the users %q, want hbjournal among them", users)
+	}
+	verified := run(t, "systemd-analyze", "verify", "--man=no", "--root="+root, "hbjournal.socket", "hbjournal.service")
+	if strings.Contains(verified, "hbjournal") {
+		t.Errorf("systemd-analyze verify: %s", verified)
+	}
+	if runtime.GOARCH != "amd64" {
+		return // What the lines built is for another machine.
+	}
+	if version := run(t, root+"/usr/bin/hbjournal", "version"); !strings.HasPrefix(version, "hbjournal ") {
+		t.Errorf("got %q from the installed program, want its version", version)
+	}
+}
+
+// readmeBlock returns the fenced block of README.md that holds word.
+func readmeBlock(t *testing.T, word string) string {
+	t.Helper()
+	for i, block := range strings.Split(text(t, "../../README.md"), "```") {
+		if i%2 == 1 && strings.Contains(block, word) {
+			_, lines, _ := strings.Cut(block, "\n")
+			return lines
+		}
+	}
+	t.Fatalf("got no block with %s in README.md", word)
+	return ""
 }
 
 // TestSystemdHandsItsSocketOver has systemd's own tool hold a socket as the socket unit does, and start the daemon with the
