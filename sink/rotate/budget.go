@@ -8,17 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
-
-	"hbjournal/sink/names"
 )
-
-// stock is one backup on the disk: all files of one stamp, since a plain file and its compressed copy are one backup.
-type stock struct {
-	stamp time.Time // as in Backup
-	made  time.Time // the moment of its rotation, as far as the stamp tells
-	names []string
-	bytes int64 // of all its files as they are, compressed or not
-}
 
 // surroundings are what the limits on backups are measured against.
 type surroundings struct {
@@ -35,13 +25,10 @@ const (
 	limitFree    = "min_free"
 )
 
-// excess returns the limits for which the oldest backups must go, one of each backup, oldest first. Whatever limit
-// bites, the oldest go first; so the result says how many must go as well.
-func (o Options) excess(backups []stock, s surroundings) (why []string) {
-	total := s.live
-	for _, b := range backups {
-		total += b.bytes
-	}
+// excess returns the limits for which the oldest backups must go, which have so many bytes together, one of each backup,
+// oldest first. Whatever limit bites, the oldest go first; so the result says how many must go as well.
+func (o Options) excess(backups []stock, bytes int64, s surroundings) (why []string) {
+	total := s.live + bytes
 	for i, b := range backups {
 		limit := o.exceeded(len(backups)-i, total, s.free, s.now.Sub(b.made))
 		if limit == "" {
@@ -70,38 +57,6 @@ func (o Options) exceeded(backups int, total, free int64, oldest time.Duration) 
 	return ""
 }
 
-// stocks groups the files of backups, which List returned, by their stamp.
-func (f *File) stocks(backups []names.Backup) ([]stock, error) {
-	var stocks []stock
-	var errs []error
-	for _, b := range backups {
-		bytes, err := f.bytesOf(b)
-		if err != nil {
-			errs = append(errs, ignoreMissing(err))
-			continue
-		}
-		if n := len(stocks); n == 0 || !stocks[n-1].stamp.Equal(b.Stamp) {
-			stocks = append(stocks, stock{stamp: b.Stamp, made: f.opts.instant(b.Stamp)})
-		}
-		s := &stocks[len(stocks)-1]
-		s.names = append(s.names, b.Name)
-		s.bytes += bytes
-	}
-	return stocks, errors.Join(errs...)
-}
-
-// bytesOf is the size of a backup's file; 0 if no limit asks for it, since there may be very many.
-func (f *File) bytesOf(b names.Backup) (int64, error) {
-	if f.opts.MaxTotalBytes == 0 && f.opts.MinFreeBytes == 0 {
-		return 0, nil
-	}
-	info, err := os.Lstat(filepath.Join(f.opts.Dir, b.Name))
-	if err != nil {
-		return 0, err
-	}
-	return info.Size(), nil
-}
-
 // instant is the moment that a stamp stands for. In the hour that a zone's clock repeats it is one of two.
 func (o Options) instant(stamp time.Time) time.Time {
 	y, m, d := stamp.Date()
@@ -126,28 +81,29 @@ func (f *File) surroundings() (surroundings, error) {
 
 // prune removes the oldest backups until all limits are kept. f.tidying must be held.
 func (f *File) prune() error {
-	backups, err := names.Backups(f.opts.Dir, f.opts.Name)
-	if err != nil {
-		return err
+	errStock := f.takeStock()
+	if errStock != nil && len(f.inventory.stocks) == 0 {
+		return errStock
 	}
-	stocks, errStocks := f.stocks(backups)
 	around, errFree := f.surroundings()
-	errs := []error{errStocks, errFree}
-	var kept []stock
-	why := f.opts.excess(stocks, around)
-	for i, b := range stocks {
-		if i < len(why) {
-			err := f.remove(b, why[i])
-			errs = append(errs, err)
-			if err == nil {
-				around.free += b.bytes
-				continue
-			}
+	errs := []error{errStock, errFree}
+	known := &f.inventory
+	why := f.opts.excess(known.stocks, known.bytes, around)
+	var stuck []stock
+	for i, b := range known.stocks[:len(why)] {
+		if err := f.remove(b, why[i]); err != nil {
+			errs, stuck = append(errs, err), append(stuck, b)
+			continue
 		}
-		kept = append(kept, b)
+		around.free += b.bytes
+		known.bytes -= b.bytes
 	}
-	f.noteUnmet(len(kept), around)
-	f.countPruned(len(kept), len(stocks)-len(kept))
+	known.stocks = known.stocks[len(why):]
+	if len(stuck) > 0 {
+		known.stocks = append(stuck, known.stocks...)
+	}
+	f.noteUnmet(len(known.stocks), around)
+	f.countPruned(len(known.stocks), len(why)-len(stuck))
 	return errors.Join(errs...)
 }
 
@@ -161,12 +117,14 @@ func (f *File) countPruned(kept, removed int) {
 // remove removes all files of one backup: its compressed copy last, so that a removal that breaks off leaves no plain
 // file to be compressed again.
 func (f *File) remove(b stock, limit string) error {
-	for _, name := range b.names {
-		if err := ignoreMissing(os.Remove(filepath.Join(f.opts.Dir, name))); err != nil {
+	f.witness.begin()
+	defer f.witness.end()
+	for _, file := range b.files {
+		if err := ignoreMissing(os.Remove(filepath.Join(f.opts.Dir, file.Name))); err != nil {
 			return fmt.Errorf("remove old backup: %w", err)
 		}
 	}
-	f.opts.Log.Info().Str("backup", b.names[0]).Str("limit", limit).
+	f.opts.Log.Info().Str("backup", b.files[0].Name).Str("limit", limit).
 		Stringer("allowed", f.opts.allowed(limit)).Msg("journal clean-up removed the oldest backup")
 	return nil
 }

@@ -23,7 +23,9 @@ const (
 type packing struct {
 	mu     sync.Mutex // held by Compress, so that two do not use the same temporary file
 	failed map[string]attempt
-	tidy   bool // nothing is left half done of a time when backups were compressed
+	// unmended are backups whose last lines Open has not looked at. They are compressed after that.
+	unmended []names.Backup
+	tidy     bool // nothing is left half done of a time when backups were compressed
 }
 
 // attempt is the last try of a compression that failed.
@@ -46,14 +48,18 @@ func (a attempt) next(err error, now time.Time) attempt {
 // Compress compresses the plain backups, oldest first, and returns when all are or when stop is closed. Each is written
 // to the state directory, synced, read back and compared, and only then given its name; the plain file is removed when
 // that name is on the disk. Whatever a crash or stop leaves undone is done by the next call, and a backup that cannot
-// be compressed stays as it is. Writing, rotating and tidying up go on meanwhile.
+// be compressed stays as it is. Before that it mends those backups that Open has left to it. Writing, rotating and tidying up go on meanwhile.
 func (f *File) Compress(stop <-chan struct{}) {
 	f.packing.mu.Lock()
 	defer f.packing.mu.Unlock()
 	if f.opts.Compression == "" && f.packing.tidy {
 		return
 	}
-	err := f.compressAll(&pace{stop: stop, restful: f.opts.OnRotate != nil, resumed: time.Now()})
+	p := &pace{stop: stop, restful: f.opts.OnRotate != nil, resumed: time.Now()}
+	err := f.mendRest(p)
+	if err == nil {
+		err = f.compressAll(p)
+	}
 	if errors.Is(err, errStopped) {
 		return
 	}
@@ -75,7 +81,7 @@ func (f *File) noteCompression(err error) {
 
 // compressAll tries every plain backup whose time has come. Its error is about the oldest of those that failed.
 func (f *File) compressAll(p *pace) (first error) {
-	backups, err := names.Backups(f.opts.Dir, f.opts.Name)
+	plain, err := f.plain()
 	if err != nil {
 		return err
 	}
@@ -83,22 +89,20 @@ func (f *File) compressAll(p *pace) (first error) {
 		return err
 	}
 	failed := make(map[string]attempt)
-	for i, b := range backups {
-		if b.Ending != "" {
-			continue
-		}
-		last := f.packing.failed[b.Name]
+	for _, s := range plain {
+		name := s.files[0].Name
+		last := f.packing.failed[name]
 		if !last.waits(f.opts.Now()) {
-			err := f.compressOne(backups[i:], p)
+			err := f.compressOne(s, p)
 			if errors.Is(err, errStopped) {
 				return err
 			}
 			if err == nil {
 				continue
 			}
-			last = last.next(fmt.Errorf("compress %s: %w", b.Name, err), f.opts.Now())
+			last = last.next(fmt.Errorf("compress %s: %w", name, err), f.opts.Now())
 		}
-		failed[b.Name] = last
+		failed[name] = last
 		if first == nil {
 			first = last.err
 		}
@@ -107,13 +111,12 @@ func (f *File) compressAll(p *pace) (first error) {
 	return first
 }
 
-// compressOne compresses the first of backups, or ends what a crash left half done of that: of one stamp the plain file
-// is listed first.
-func (f *File) compressOne(backups []names.Backup, p *pace) error {
-	if len(backups) > 1 && backups[1].Stamp.Equal(backups[0].Stamp) {
-		return f.finishCompression(backups[0], backups[1], p)
+// compressOne compresses a plain backup, or ends what a crash left half done of that.
+func (f *File) compressOne(s stock, p *pace) error {
+	if len(s.files) > 1 {
+		return f.finishCompression(s.files[0], s.files[1], p)
 	}
-	return f.compress(backups[0], p)
+	return f.compress(s.files[0], p)
 }
 
 // compress replaces the plain backup b by a compressed one.
@@ -132,7 +135,7 @@ func (f *File) compress(b names.Backup, p *pace) error {
 	if err := errors.Join(err, source.Close()); err != nil {
 		return errors.Join(err, removeIf(packed))
 	}
-	size, err := f.publish(packed, plain, info)
+	size, err := f.publish(packed, b, info)
 	if err != nil || size == 0 {
 		return errors.Join(err, removeIf(packed))
 	}
@@ -211,11 +214,14 @@ func compare(packed, source *os.File, c Compression, p *pace) error {
 	return c.holds(pacedReader{packed, p}, pacedReader{source, p})
 }
 
-// publish gives the compressed copy its name, and removes the plain backup when that name is on the disk. It returns
+// publish gives the compressed copy its name, and removes the plain backup b when that name is on the disk. It returns
 // the size of the copy; 0: the plain backup was pruned, moved or changed meanwhile, and the copy is of no use.
-func (f *File) publish(packed, plain string, info fs.FileInfo) (int64, error) {
+func (f *File) publish(packed string, b names.Backup, info fs.FileInfo) (int64, error) {
 	f.tidying.Lock()
 	defer f.tidying.Unlock()
+	f.witness.begin()
+	defer f.witness.end()
+	plain := filepath.Join(f.opts.Dir, b.Name)
 	now, err := os.Lstat(plain)
 	if err != nil || !os.SameFile(now, info) || now.Size() != info.Size() || !now.ModTime().Equal(info.ModTime()) {
 		return 0, ignoreMissing(err)
@@ -228,20 +234,25 @@ func (f *File) publish(packed, plain string, info fs.FileInfo) (int64, error) {
 	if err := renameNew(packed, final); err != nil {
 		return 0, err
 	}
-	return copied.Size(), f.dropPlain(plain, final)
+	return copied.Size(), f.dropPlain(b, string(f.opts.Compression), copied.Size())
 }
 
-// dropPlain removes the plain backup that final holds compressed. If someone else moved or removed it at this moment,
-// it is theirs: then final goes, so that no entry stands in two files.
-func (f *File) dropPlain(plain, final string) error {
+// dropPlain removes the plain backup b, of which there is a compressed copy with this ending and so many bytes. If
+// someone else moved or removed it at this moment, it is theirs: then the copy goes, so that no entry stands in two files.
+func (f *File) dropPlain(b names.Backup, ending string, bytes int64) error {
+	plain := filepath.Join(f.opts.Dir, b.Name)
 	if err := syncDirectory(f.opts.Dir); err != nil {
-		return err
+		return f.listNext(err)
 	}
 	err := os.Remove(plain)
 	if errors.Is(err, fs.ErrNotExist) {
-		return ignoreMissing(os.Remove(final))
+		return f.listNext(ignoreMissing(os.Remove(plain + ending)))
 	}
-	return err
+	if err != nil {
+		return f.listNext(err)
+	}
+	f.notePacked(b, ending, bytes)
+	return nil
 }
 
 // finishCompression removes the plain backup that a crash left beside its compressed copy, if that is what it is. What
@@ -256,7 +267,7 @@ func (f *File) finishCompression(b, copied names.Backup, p *pace) error {
 	if err != nil {
 		return ignoreMissing(err)
 	}
-	packed, _, err := openPlain(final)
+	packed, info, err := openPlain(final)
 	if err != nil {
 		return errors.Join(ignoreMissing(err), source.Close())
 	}
@@ -266,7 +277,9 @@ func (f *File) finishCompression(b, copied names.Backup, p *pace) error {
 	}
 	f.tidying.Lock()
 	defer f.tidying.Unlock()
-	return f.dropPlain(plain, final)
+	f.witness.begin()
+	defer f.witness.end()
+	return f.dropPlain(b, copied.Ending, info.Size())
 }
 
 func ignoreMissing(err error) error {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"hbjournal/sink/names"
 )
 
 // ownTidier keeps a File from tidying up by itself, so that a test decides when.
@@ -294,7 +296,7 @@ func TestBackupThatIsTakenAwayWhileItIsCompressed(t *testing.T) {
 				t.Fatal(err)
 			}
 			take(f, plain)
-			size, err := f.publish(packed, plain, info)
+			size, err := f.publish(packed, parsed(t, plain), info)
 			check(t, "size", size, 0)
 			check(t, "error", err, nil)
 			if _, err := os.Lstat(plain + ".gz"); err == nil {
@@ -302,6 +304,13 @@ func TestBackupThatIsTakenAwayWhileItIsCompressed(t *testing.T) {
 			}
 		})
 	}
+}
+
+func parsed(t *testing.T, path string) names.Backup {
+	t.Helper()
+	b, ok := names.Parse(name, filepath.Base(path))
+	check(t, path+" is a backup", ok, true)
+	return b
 }
 
 // replace puts another file of the same age in the place of path.
@@ -343,7 +352,7 @@ func TestBackupThatIsRenamedAtTheLastMoment(t *testing.T) {
 	plain := f.path + ".20260328-120000"
 	put(t, plain+".1", "one\n")
 	put(t, plain+".gz", gzipped(t, "one\n"))
-	if err := f.dropPlain(plain, plain+".gz"); err != nil {
+	if err := f.dropPlain(parsed(t, plain), ".gz", 1); err != nil {
 		t.Fatal(err)
 	}
 	checkNames(t, f, "", ".20260328-120000.1")

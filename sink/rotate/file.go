@@ -39,11 +39,14 @@ type File struct {
 	newest    time.Time   // greatest stamp given or seen
 	retry     backoff     // of a rotation that was refused
 	due       time.Time   // end of the period of RotateEvery that live was begun in; zero: not known yet
+	rotated   []stock     // backups made since takeStock was last called
 	closed    bool
 
-	tidying sync.Mutex // held while backups are removed or replaced
-	unmet   string     // the limit that was last said to be impossible to keep; guarded by tidying
-	packing packing
+	tidying   sync.Mutex // held while backups are removed or replaced
+	unmet     string     // the limit that was last said to be impossible to keep; guarded by tidying
+	inventory inventory  // guarded by tidying
+	witness   witness    // of the directory
+	packing   packing
 
 	reserve reserve
 	figures figures

@@ -244,3 +244,17 @@ func checkIs(t *testing.T, err, want error) {
 		t.Errorf("error: got %v, want one that is %q", err, want)
 	}
 }
+
+// asides is all that was moved aside.
+func asides(t *testing.T, dir string) string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(StateDir(dir, name), "torn-*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, path := range paths {
+		all.WriteString(read(t, path))
+	}
+	return all.String()
+}

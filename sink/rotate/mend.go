@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"hbjournal/sink/names"
@@ -15,17 +16,34 @@ import (
 // line that we write comes near it.
 const maxMend = 16 << 20
 
-// mendBackups gives every plain backup a last line that ends. Only a power cut can tear one, but then it can, and two
-// files that are read one after the other must not have their lines run together. A backup that cannot be mended is no
-// reason not to start.
+// mendBackups gives every plain backup a last line that ends, newest first. Only a power cut can tear one, but then it
+// can, and two files that are read one after the other must not have their lines run together. A backup that cannot be
+// mended is no reason not to start. Those beyond the newest few are left to mendRest, since there may be very many.
 func (f *File) mendBackups(backups []names.Backup) {
-	for _, b := range backups {
-		if b.Ending != "" {
-			continue
+	backups = slices.DeleteFunc(slices.Clone(backups), func(b names.Backup) bool { return b.Ending != "" })
+	rest := max(0, len(backups)-fewBackups)
+	for _, b := range slices.Backward(backups[rest:]) {
+		f.mendBackup(b)
+	}
+	f.packing.unmended = backups[:rest]
+}
+
+// mendRest mends what mendBackups has left. f.packing.mu must be held.
+func (f *File) mendRest(p *pace) error {
+	for n := len(f.packing.unmended); n > 0; n = len(f.packing.unmended) {
+		if err := p.step(); err != nil {
+			return err
 		}
-		if err := f.mend(filepath.Join(f.opts.Dir, b.Name)); err != nil {
-			f.opts.Log.Warn().Err(err).Str("backup", b.Name).Msg("last line of a journal backup cannot be mended")
-		}
+		f.mendBackup(f.packing.unmended[n-1])
+		f.packing.unmended = f.packing.unmended[:n-1]
+	}
+	f.packing.unmended = nil
+	return nil
+}
+
+func (f *File) mendBackup(b names.Backup) {
+	if err := ignoreMissing(f.mend(filepath.Join(f.opts.Dir, b.Name))); err != nil {
+		f.opts.Log.Warn().Err(err).Str("backup", b.Name).Msg("last line of a journal backup cannot be mended")
 	}
 }
 

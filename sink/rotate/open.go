@@ -20,7 +20,7 @@ func Open(o Options) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{opts: o, path: o.path(), reserve: reserve{opts: o}}
+	f := &File{opts: o, path: o.path(), reserve: reserve{opts: o}, witness: witness{dir: o.Dir}}
 	f.figures.stats.Rotations = make(map[string]uint64)
 	if err := f.prepareLocked(); err != nil {
 		return nil, err

@@ -98,6 +98,7 @@ func (f *File) rotateLocked(now time.Time) (backup string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("rotate %s: %w", f.path, errors.Join(err, os.Remove(next.Name()), next.Close()))
 	}
+	f.noteRotatedLocked(backup, f.size)
 	f.retireLocked(next, info)
 	return backup, nil
 }
@@ -121,6 +122,8 @@ func makeNext(o Options) (*os.File, error) {
 // swapLocked moves the live file to the first free backup name, and next over the live path. The live path is missing
 // at no moment, but where the file system has no hard links.
 func (f *File) swapLocked(next string, now time.Time) (backup string, err error) {
+	f.witness.begin()
+	defer f.witness.end()
 	for {
 		stamp := f.nextStampLocked(now)
 		if stamp.Year() > 9999 {

@@ -147,20 +147,6 @@ func TestTornLastLineIsMendedOrMovedAside(t *testing.T) {
 	}
 }
 
-// asides is all that was moved aside.
-func asides(t *testing.T, dir string) string {
-	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(StateDir(dir, name), "torn-*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all strings.Builder
-	for _, path := range paths {
-		all.WriteString(read(t, path))
-	}
-	return all.String()
-}
-
 func TestRotationCutShortIsFinishedAtOpen(t *testing.T) {
 	dir := t.TempDir()
 	live, backup := filepath.Join(dir, name), filepath.Join(dir, name+".20260328-120000")
