@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"hbjournal/scripts/source"
 )
 
 // Media types of the OCI image specification.
@@ -67,37 +69,37 @@ type history struct {
 	CreatedBy string    `json:"created_by"`
 }
 
-func newImage(binary, arch string, s source) (image, error) {
+func newImage(binary, arch string, s source.Source) (image, error) {
 	program, err := os.ReadFile(binary)
 	if err != nil {
 		return image{}, err
 	}
-	made := image{arch: arch, tag: tag(s.version)}
-	if made.layer, err = layer(program, s.time); err != nil {
+	made := image{arch: arch, tag: tag(s.Version)}
+	if made.layer, err = layer(program, s.Time); err != nil {
 		return image{}, fmt.Errorf("make the layer: %w", err)
 	}
 	if made.packed, err = compress(made.layer); err != nil {
 		return image{}, fmt.Errorf("compress the layer: %w", err)
 	}
 	made.config, err = json.Marshal(imageConfig{
-		Architecture: arch, OS: "linux", Created: s.time,
+		Architecture: arch, OS: "linux", Created: s.Time,
 		Config:  settings(s),
 		RootFS:  rootFS{Type: "layers", DiffIDs: []string{digest(made.layer)}},
-		History: []history{{Created: s.time, CreatedBy: "scripts/image"}},
+		History: []history{{Created: s.Time, CreatedBy: "scripts/image"}},
 	})
 	return made, err
 }
 
 // settings are how a container of the image runs unless told otherwise.
-func settings(s source) runConfig {
+func settings(s source.Source) runConfig {
 	labels := map[string]string{
 		"org.opencontainers.image.title":       "hbjournal",
 		"org.opencontainers.image.description": "Writes every UDP datagram received as one JSON line to a journal that rotates by itself",
-		"org.opencontainers.image.version":     s.version,
-		"org.opencontainers.image.created":     s.time.Format(time.RFC3339),
+		"org.opencontainers.image.version":     s.Version,
+		"org.opencontainers.image.created":     s.Time.Format(time.RFC3339),
 	}
-	if s.commit != "" {
-		labels["org.opencontainers.image.revision"] = s.commit
+	if s.Commit != "" {
+		labels["org.opencontainers.image.revision"] = s.Commit
 	}
 	return runConfig{
 		User:         fmt.Sprintf("%d:%d", uid, uid),

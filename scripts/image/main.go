@@ -20,6 +20,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+
+	"hbjournal/scripts/source"
 )
 
 func main() {
@@ -41,7 +43,7 @@ func run(ctx context.Context, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	source, err := describeSource(ctx, *version)
+	from, err := source.Describe(ctx, *version)
 	if err != nil {
 		return err
 	}
@@ -51,17 +53,20 @@ func run(ctx context.Context, args []string) error {
 	var images []image
 	for arch := range strings.SplitSeq(*archs, ",") {
 		binary := filepath.Join(*out, "hbjournal-linux-"+arch)
-		if err := build(ctx, binary, arch, source); err != nil {
+		if err := from.Build(ctx, binary, arch); err != nil {
+			return err
+		}
+		if err := from.ListParts(ctx, binary, binary+".cdx.json"); err != nil {
 			return err
 		}
 		if *binaries {
 			continue
 		}
-		made, err := newImage(binary, arch, source)
+		made, err := newImage(binary, arch, from)
 		if err != nil {
 			return err
 		}
-		if err := writeTar(binary+".docker.tar", source.time, made.dockerArchive()); err != nil {
+		if err := writeTar(binary+".docker.tar", from.Time, made.dockerArchive()); err != nil {
 			return err
 		}
 		images = append(images, made)
@@ -69,5 +74,5 @@ func run(ctx context.Context, args []string) error {
 	if *binaries {
 		return nil
 	}
-	return writeTar(filepath.Join(*out, "hbjournal.oci.tar"), source.time, ociLayout(images, source.version))
+	return writeTar(filepath.Join(*out, "hbjournal.oci.tar"), from.Time, ociLayout(images, from.Version))
 }

@@ -126,7 +126,7 @@ func TestContainerSaysWhatIsWrongWithItsSettings(t *testing.T) {
 	needEngine(t)
 	t.Parallel()
 	_, err := try(t.Context(), "docker", "run", "--rm", "--name", name(t), "--env", "JOURNAL_MAX_SIZE=much", imageName)
-	if err == nil || !strings.Contains(err.Error(), "exit status 2") || !strings.Contains(err.Error(), `journal_max_size="much" (env JOURNAL_MAX_SIZE)`) {
+	if err == nil || !strings.Contains(err.Error(), "exit status 2") || !strings.Contains(err.Error(), `journal_max_size=\"much\" (env JOURNAL_MAX_SIZE)`) {
 		t.Errorf("got %v, want exit code 2 and the fault", err)
 	}
 }
