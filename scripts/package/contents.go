@@ -89,9 +89,6 @@ func zshDirectory(form string) string {
 // files lists each file below the pairs, and the directories that are ours alone, in the order of their names.
 func (p packaging) files(pairs []pair) ([]content, error) {
 	var all []content
-	for _, dir := range []string{settings, docs, shared} {
-		all = append(all, content{Dst: strings.TrimSuffix(dir, "/"), Type: "dir"})
-	}
 	for _, one := range pairs {
 		err := filepath.WalkDir(one.from, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
@@ -105,6 +102,7 @@ func (p packaging) files(pairs []pair) ([]content, error) {
 			return nil, err
 		}
 	}
+	all = append(all, ownDirectories(all)...)
 	for i := range all {
 		all[i].Info = fileInfo{Owner: "root", Group: "root", Mode: mode(all[i]), MTime: p.Time}
 		if all[i].Type == "" && strings.HasPrefix(all[i].Dst, settings) {
@@ -113,6 +111,22 @@ func (p packaging) files(pairs []pair) ([]content, error) {
 	}
 	slices.SortFunc(all, func(a, b content) int { return strings.Compare(a.Dst, b.Dst) })
 	return all, nil
+}
+
+// ownDirectories lists those that hold nothing but files of ours: rpm removes only directories that it knows.
+func ownDirectories(files []content) (dirs []content) {
+	seen := map[string]bool{}
+	for _, file := range files {
+		for dir := filepath.Dir(file.Dst) + "/"; isOurs(dir) && !seen[dir]; dir = filepath.Dir(filepath.Clean(dir)) + "/" {
+			seen[dir] = true
+			dirs = append(dirs, content{Dst: filepath.Clean(dir), Type: "dir"})
+		}
+	}
+	return dirs
+}
+
+func isOurs(dir string) bool {
+	return slices.ContainsFunc([]string{settings, docs, shared}, func(ours string) bool { return strings.HasPrefix(dir, ours) })
 }
 
 func mode(c content) fs.FileMode {

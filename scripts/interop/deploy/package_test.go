@@ -172,9 +172,20 @@ func debFiles(t *testing.T, deb string) []string {
 
 func rpmFiles(t *testing.T, rpm string) []string {
 	t.Helper()
-	directories := []string{"/etc/hbjournal", "/usr/share/doc/hbjournal", "/usr/share/hbjournal"} // ours alone
-	files := slices.DeleteFunc(strings.Fields(output(t, "rpm", "-qpl", rpm)), func(name string) bool { return slices.Contains(directories, name) })
+	var files []string
+	for line := range strings.Lines(output(t, "rpm", "-qp", "--queryformat", "[%{FILEMODES:perms} %{FILEUSERNAME} %{FILEGROUPNAME} %{FILENAMES}\n]", rpm)) {
+		fields := strings.Fields(line)
+		if !slices.Contains([]string{"drwxr-xr-x", "-rw-r--r--", "-rwxr-xr-x"}, fields[0]) || fields[1] != "root" || fields[2] != "root" {
+			t.Errorf("got %s", line)
+		}
+		if fields[0][0] != 'd' {
+			files = append(files, fields[3])
+		}
+	}
 	slices.Sort(files)
+	if listed := strings.Fields(output(t, "rpm", "-qpl", rpm)); !slices.Contains(listed, "/usr/share/hbjournal/lnav") {
+		t.Errorf("got %v, want the directories too that only files of ours are in", listed)
+	}
 	return files
 }
 
