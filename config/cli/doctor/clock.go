@@ -16,7 +16,7 @@ const clockGroup = "clock"
 
 func clockChecks() []check {
 	return []check{
-		{"clock", clockGroup, (*examination).clock},
+		{"time-sync", clockGroup, (*examination).clock},
 		{"last-entry", clockGroup, (*examination).lastEntry},
 	}
 }

@@ -232,8 +232,7 @@ func (e *examination) ownDrops() Row {
 // moreBuffer is the cure of a receive buffer that overruns: twice of it.
 func (e *examination) moreBuffer() string {
 	twice := 2 * e.BufferBytes
-	command := fmt.Sprintf("sysctl -w net.core.rmem_max=%d", twice)
-	return fmt.Sprintf("%s # then start the daemon with LISTEN_BUFFER=%d", strings.TrimSuffix(e.onHost(command), " # on the host, as root"), twice)
+	return then(e.onHost(fmt.Sprintf("sysctl -w net.core.rmem_max=%d", twice)), fmt.Sprintf("then start the daemon with LISTEN_BUFFER=%d", twice))
 }
 
 // udpDrops looks at the drops of all UDP sockets, and says which limit bites.
@@ -277,7 +276,7 @@ func (e *examination) fragments() Row {
 	t := tally{total: t4.total + t6.total, grew: t4.grew + t6.grew, err: t4.err}
 	limit := e.sysctl("net.ipv4.ipfrag_high_thresh")
 	return e.row(t, "packets lost since fragments were missing", "boot", limit,
-		e.onHost("sysctl -w net.ipv4.ipfrag_high_thresh=16777216")+" # better: let the senders keep datagrams below the MTU, about 1400 bytes")
+		then(e.onHost("sysctl -w net.ipv4.ipfrag_high_thresh=16777216"), "better: let the senders keep datagrams below the MTU, about 1400 bytes"))
 }
 
 func (e *examination) reversePath() Row {
@@ -306,7 +305,7 @@ func (e *examination) nics() Row {
 	if len(t.names) > 0 {
 		nic, _, _ = strings.Cut(t.names[0], " ")
 	}
-	r := e.row(t, "packets dropped by network interfaces", "boot", "", e.onHost("ethtool -g "+nic)+" # then -G "+nic+" rx with the maximum that it shows")
+	r := e.row(t, "packets dropped by network interfaces", "boot", "", then(e.onHost("ethtool -g "+nic), "then -G "+nic+" rx with the maximum that it shows"))
 	if len(t.names) > 0 {
 		r.Measured += " (" + strings.Join(t.names, ", ") + ")"
 	}
@@ -325,7 +324,7 @@ func (e *examination) conntrack() Row {
 		}
 		return unreadable(err)
 	}
-	cure := e.onHost(fmt.Sprintf("sysctl -w net.netfilter.nf_conntrack_max=%d", 2*most)) + " # better: NOTRACK for the port, in the raw table"
+	cure := then(e.onHost(fmt.Sprintf("sysctl -w net.netfilter.nf_conntrack_max=%d", 2*most)), "better: NOTRACK for the port, in the raw table")
 	limit := fmt.Sprintf("net.netfilter.nf_conntrack_max=%d", most)
 	t := e.tally("conntrack", among("drop", "early_drop", "insert_failed"))
 	if errors.Is(t.err, fs.ErrNotExist) {

@@ -259,6 +259,14 @@ func (e *examination) onHost(command string) string {
 	return e.asRoot(command)
 }
 
+// then adds to a command, as a comment, what is to be done beside it.
+func then(command, text string) string {
+	if strings.Contains(command, " # ") {
+		return command + "; " + text
+	}
+	return command + " # " + text
+}
+
 // quoted is a text as one word for a shell.
 func quoted(text string) string {
 	plain := func(r rune) bool {

@@ -190,6 +190,12 @@ func (e *examination) heldPort(addr string, s udpSocket) Row {
 	if len(holders) == 0 && d.Running && e.isOwn(s) {
 		return Row{Status: OK, Measured: fmt.Sprintf("%s is held by uid %d: as it left word, by the daemon", addr, s.uid)}
 	}
+	if len(holders) == 0 && e.unseen() {
+		return Row{
+			Status: Note, Measured: fmt.Sprintf("%s is held by uid %d, most likely by the daemon: that uid %d cannot see", addr, s.uid, e.UID),
+			Cure: fmt.Sprintf("sudo -u %s hbjournal doctor", quotedUser(strconv.Itoa(s.uid))),
+		}
+	}
 	if len(holders) == 0 {
 		return e.taken(addr, fmt.Sprintf("a process of uid %d", s.uid))
 	}
@@ -198,6 +204,12 @@ func (e *examination) heldPort(addr string, s udpSocket) Row {
 		names = append(names, p.String())
 	}
 	return e.taken(addr, strings.Join(names, " and "))
+}
+
+// unseen reports whether there may be a daemon of which this user cannot see whether it is the journal's.
+func (e *examination) unseen() bool {
+	d := e.daemon()
+	return d.LockErr != nil || d.Asked && !d.Running
 }
 
 func (e *examination) taken(addr, by string) Row {

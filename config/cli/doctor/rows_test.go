@@ -162,6 +162,7 @@ var rows = map[string][]expected{
 		has(OK, machine{daemon: noDaemon}, "uid 65532"),
 		has(OK, machine{}, "as the daemon (pid 77)"),
 		has(Note, machine{set: func(o *Options) { o.UID = 12345 }}, "uid 12345", "the daemon (pid 77) has uid 65532", "sudo -u '#65532' hbjournal doctor"),
+		has(Note, machine{daemon: func(d *Daemon) { *d = Daemon{LockErr: os.ErrPermission} }, set: func(o *Options) { o.UID = 12345 }}, "who receives on the port has uid 65532", "sudo -u '#65532' hbjournal doctor"),
 		has(Note, machine{daemon: noDaemon, files: file("usr/lib/systemd/system/hbjournal.service", "[Service]\nUser=root\n")}, "its unit has", "sudo -u root hbjournal doctor"),
 		has(OK, machine{
 			daemon: noDaemon, set: func(o *Options) { o.UID = 0 },
@@ -186,6 +187,7 @@ var rows = map[string][]expected{
 		has(OK, machine{files: file("proc/net/udp", ""), daemon: noDaemon, set: func(o *Options) { o.Listen = []string{"127.0.0.1:0"} }}, "is free"),
 		has(OK, machine{daemon: noDaemon, files: map[string]string{"proc/1/comm": "systemd\n", "proc/1/fd/9": "-> socket:[4711]", "proc/77": "gone"}}, "pid 1 (systemd), which starts"),
 		has(OK, machine{files: file("proc/77/fd", "gone")}, "as it left word"),
+		has(Note, machine{files: file("proc/77/fd", "gone"), daemon: func(d *Daemon) { *d = Daemon{LockErr: os.ErrPermission} }, set: func(o *Options) { o.UID = 12345 }}, "most likely by the daemon", "sudo -u '#65532' hbjournal doctor"),
 		has(Fail, machine{daemon: noDaemon, files: file("proc/77/comm", "nc\n")}, "held by pid 77 (nc)", "sudo ss -ulpn 'sport = :50003'"),
 		has(Fail, machine{daemon: noDaemon, files: file("proc/77/fd", "gone")}, "a process of uid 65532"),
 		has(Fail, machine{daemon: noDaemon, set: func(o *Options) { o.Listen = []string{"192.0.2.7:50004"} }}, "no interface has the address"),
@@ -332,6 +334,20 @@ var rows = map[string][]expected{
 
 // line is all that a row says.
 func (r Row) line() string { return r.Measured + " | " + r.Limit + " | " + r.Cure }
+
+// elsewhere are the checks whose states other tests go through.
+var elsewhere = []string{"directory", "live-file", "write", "file-system", "room", "fsync", "lock", "time-sync", "last-entry"}
+
+func TestEveryCheckHasItsStatesTested(t *testing.T) {
+	for _, c := range checks() {
+		if len(rows[c.name]) == 0 && !slices.Contains(elsewhere, c.name) {
+			t.Errorf("got no states of %s in a test, want all that it can have", c.name)
+		}
+	}
+	if names := Names(); len(slices.Compact(slices.Sorted(slices.Values(names)))) != len(names) {
+		t.Errorf("got names %v, want each once, since --only takes them all", names)
+	}
+}
 
 func TestEachCheckTellsItsStatesApart(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(rows)) {

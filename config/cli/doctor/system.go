@@ -98,6 +98,12 @@ func (e *examination) daemonUser() (name, of string) {
 			}
 		}
 	}
+	if e.unseen() {
+		sockets, _ := e.sockets()
+		if i := slices.IndexFunc(sockets, e.isOwn); i >= 0 && sockets[i].uid != 0 { // A service manager's is root's.
+			return strconv.Itoa(sockets[i].uid), "who receives on the port"
+		}
+	}
 	return e.unitUser(), "its unit"
 }
 
