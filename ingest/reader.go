@@ -99,7 +99,7 @@ func (r *reader) round(n int, err error) {
 		}
 		r.pipeline.end()
 	}
-	r.note(err)
+	r.tellErr(err)
 	if since := now.Sub(r.ticked); since >= time.Second || since < 0 {
 		r.tick(now)
 	}
@@ -129,8 +129,8 @@ func (r *reader) tick(now time.Time) {
 	r.received = false
 }
 
-// note logs when receiving begins to fail and when it ends.
-func (r *reader) note(err error) {
+// tellErr logs when receiving begins to fail and when it ends.
+func (r *reader) tellErr(err error) {
 	switch {
 	case err != nil && !r.refused:
 		r.opts.Log.Error().Err(err).Stringer("addr", r.socket.addr).Msg("receiving journal messages fails; trying again")
@@ -147,7 +147,7 @@ const calm = 10 * time.Second
 func (r *reader) countDrops(now time.Time) {
 	drops, err := r.socket.drops()
 	if err != nil {
-		r.note(err)
+		r.tellErr(err)
 		return
 	}
 	begins := false

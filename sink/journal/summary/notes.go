@@ -54,7 +54,7 @@ func (n *notes) wrapped(pairs []pair) bool {
 	return true
 }
 
-// note reads one of the journal's own entries.
+// note counts what a note of the journal says.
 func (n *notes) note(at int64, message []byte) {
 	if g, ok := journal.ParseGapNote(message); ok {
 		n.gap(Gap{
