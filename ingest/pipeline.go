@@ -38,7 +38,7 @@ func (Discard) NoteLoss(string, uint64, time.Time, time.Time) {}
 // Note does nothing.
 func (Discard) Note([]byte) error { return nil }
 
-// flushBytes is how many bytes of lines a pipeline gathers before it hands them over before the end.
+// flushBytes is how many bytes of lines a pipeline gathers before it hands them over in the middle of a round.
 const flushBytes = 512 << 10
 
 // pipeline makes lines of the datagrams of one socket, and hands them to an Appender round by round. All its work is
@@ -51,7 +51,7 @@ type pipeline struct {
 	guard       *guard  // nil: nothing is refused
 	filter      *filter // nil: every message is wanted
 	dedup       *dedup  // nil: copies are wanted too
-	waited      int     // so many of the next datagrams may have waited since before the start
+	waited      int     // how many of the next datagrams may have come before the start
 	scratch     []byte  // of notes
 	decoder     Decoder
 	encoder     *journal.Encoder
@@ -177,7 +177,7 @@ func (p *pipeline) flush() {
 	}
 }
 
-// dropReason is the word under which entries are counted that an Appender refused.
+// dropReason is the word under which entries that an Appender refused are counted.
 func dropReason(err error) string {
 	if errors.Is(err, ErrDisabled) {
 		return "disabled"

@@ -54,8 +54,8 @@ func (r *reader) patience() time.Duration {
 	return time.Second
 }
 
-// interruptedBy has the socket's wait interrupted when ctx is done. The function it returns waits for that to be over,
-// since a descriptor must not be written to that may be closed by then, and be another file's.
+// interruptedBy has the socket's wait interrupted when ctx is done. The function that it returns waits until no
+// interruption is under way: one that came after Close could write to a descriptor that is another file's by then.
 func (r *reader) interruptedBy(ctx context.Context) (release func()) {
 	interrupted := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -140,7 +140,7 @@ func (r *reader) tellErr(err error) {
 	r.refused = err != nil
 }
 
-// calm is how long the kernel drops nothing until its next loss is a new one, which the log is told of at once.
+// calm is how long the kernel must drop nothing for its next loss to be a new one, which the log is told of at once.
 const calm = 10 * time.Second
 
 // countDrops counts what the kernel has dropped since the last tick. Its counter is 32 bits wide and wraps.

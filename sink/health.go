@@ -21,9 +21,9 @@ const (
 // operations are what can fail, in the order in which faults are told: writing lines, keeping the path right, and fsync.
 var operations = [...]string{"write", "path", "fsync"}
 
-// health knows what is wrong at present. It writes a log line when a fault begins, one when it ends, and one a minute in
-// between. One that comes back soon after its end has ended for good only when it has stayed away for a while, so that
-// one that comes and goes does not flood the log; but never is its end the log's last word while it is there.
+// health knows what is wrong at present. It writes a log line when a fault begins, one a minute while it lasts, and one
+// when it ends. The end of a fault that has come back before is logged only after it has stayed away for a while, so that
+// a fault that comes and goes does not flood the log. While a fault is there, the log never ends with "recovered".
 type health struct {
 	now  func() time.Time
 	log  zerolog.Logger

@@ -12,7 +12,7 @@ func (j *Journal) tidy() {
 	}
 }
 
-// pack is the packer goroutine. What it is at when the journal closes is begun anew when it is opened again.
+// pack is the packer goroutine. A compression that Close interrupts is begun anew by the next Open.
 func (j *Journal) pack() {
 	for {
 		select {

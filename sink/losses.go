@@ -29,8 +29,8 @@ func (l *loss) appendMessage(dst []byte) []byte {
 // losses counts what is lost, and remembers what is still to be noted.
 type losses struct {
 	total    map[string]uint64 // by reason, for ever
-	pending  []loss            // no note of it is on its way; one a reason
-	owed     []loss            // no note of it is in the file; one a reason
+	pending  []loss            // their notes are not in the queue yet; one for each reason
+	owed     []loss            // their notes are not in the file yet; one for each reason
 	lastNote time.Time
 }
 
@@ -58,7 +58,7 @@ func merged(list []loss, one loss) []loss {
 	return append(list, one)
 }
 
-// settled says that the note about one is in the file. What is left of that reason came after it.
+// settled says that the note about one is in the file. What is owed beyond it was lost after the note was made.
 func (l *losses) settled(one loss) {
 	for i := range l.owed {
 		if o := &l.owed[i]; o.reason == one.reason {
@@ -97,7 +97,7 @@ type lossLog struct {
 // observe is given how many there have been so far. A clock that was set back puts nothing off.
 func (l *lossLog) observe(now time.Time, total uint64) {
 	quiet := now.Sub(l.last)
-	news := quiet >= calm || quiet < 0 // If more are found, they are the begin of a loss; else its rest.
+	news := quiet >= calm || quiet < 0 // If more are found, a loss begins; else one goes on.
 	if total > l.seen {
 		l.seen, l.last = total, now
 	}

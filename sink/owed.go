@@ -16,8 +16,8 @@ import (
 	"hbjournal/sink/journal"
 )
 
-// owed is what the journal owes its reader a note about, as it is kept for the next start while it cannot be written: on
-// a full disk the note about a loss is lost too.
+// owed is what the next start must note if this process cannot: on a full disk the note about a loss cannot be written
+// either, so this is kept in the journal's reserve.
 type owed struct {
 	Lost    []keptLoss `json:"lost,omitempty"`
 	Waiting *waiting   `json:"waiting,omitempty"`
@@ -31,8 +31,8 @@ type keptLoss struct {
 	Last   int64  `json:"last"`
 }
 
-// waiting are entries in memory while writes fail. If the process is killed they are lost, but for those that were
-// still written after this was kept: the entries behind Size in the live file.
+// waiting are the entries in memory while writes fail. If the process is killed, they are lost, except those that were
+// written after this was kept: these stand in the live file behind its first Size bytes.
 type waiting struct {
 	Entries uint64 `json:"entries"`
 	First   int64  `json:"first"` // Unix milliseconds; since when writes fail
@@ -40,7 +40,7 @@ type waiting struct {
 	Size    int64  `json:"size"`
 }
 
-// keeping is what of it lies in the journal's reserve.
+// keeping is what the reserve holds at present.
 type keeping struct {
 	any atomic.Bool // kept is not empty
 
@@ -104,7 +104,7 @@ func (j *Journal) putOwed(o owed, sync bool) error {
 	return nil
 }
 
-// recall takes over what an earlier process owed. It is no loss of this one, so only the notes tell of it.
+// recall takes over what an earlier process owed: it is noted in the journal, and not counted as a loss of this process.
 func (j *Journal) recall() {
 	text := j.file.Kept()
 	if len(text) == 0 {

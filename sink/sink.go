@@ -11,8 +11,8 @@
 // how many did not. After kill -9, what was queued is gone (it waits a few milliseconds at most while the disk takes
 // writes); after a power cut, so is what was written since the last fsync.
 //
-// What is lost and cannot be noted, since the disk is full, is kept in a reserve that was made when it was not, and so is
-// how much waits in memory: the next Open notes what was lost at a Close or a kill -9.
+// While the disk is full, a loss cannot be noted in the journal. So what was lost, and how much waits in memory, is kept in
+// a reserve whose room was taken earlier, and after a Close or a kill -9 the next Open notes it.
 package sink
 
 import (
@@ -123,7 +123,8 @@ func (j *Journal) Append(lines []byte, entries int) error {
 }
 
 // LogMessage journals one message: a JSON object, which arrived from this address at this time. Bytes of it that are not
-// UTF-8 become U+FFFD, and one that bears a mark of the journal's own is wrapped. It does not wait for the disk. Its errors wrap ErrNotObject, ErrFull or os.ErrClosed.
+// UTF-8 become U+FFFD, and a message that looks like a note is wrapped. It does not wait for the disk. Its errors wrap
+// ErrNotObject, ErrFull or os.ErrClosed.
 func (j *Journal) LogMessage(msg []byte, from netip.AddrPort, at time.Time) error {
 	compact, err := journal.Compact(nil, msg)
 	if errors.Is(err, journal.ErrNotUTF8) {

@@ -111,7 +111,7 @@ func (f *File) compressAll(p *pace) (first error) {
 	return first
 }
 
-// compressOne compresses a plain backup, or ends what a crash left half done of that.
+// compressOne compresses a plain backup, or finishes what a crash left half done.
 func (f *File) compressOne(s stock, p *pace) error {
 	if len(s.files) > 1 {
 		return f.finishCompression(s.files[0], s.files[1], p)

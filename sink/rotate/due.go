@@ -34,7 +34,8 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// forgetClockLocked keeps the end of a period from lying further ahead than the clock says, after that was set back.
+// forgetClockLocked has the end of the period computed anew after the clock was set back, so that it does not lie too far
+// ahead.
 func (f *File) forgetClockLocked() {
 	if f.due.IsZero() {
 		return

@@ -55,8 +55,9 @@ type File struct {
 // maxRetired bounds the descriptors that wait for Tidy: beyond it a rotation waits for the disk.
 const maxRetired = 32
 
-// Write appends lines, which must be whole lines, each with its newline: ErrNotWhole says that they are not. It rotates between two lines where the next
-// would take the live file past MaxBytes. A rotation that is refused is no failure: the open file goes on.
+// Write appends lines, which must be whole, each with its newline; if not, its error wraps ErrNotWhole. It rotates between
+// two lines where the next would take the live file past MaxBytes. A rotation that is refused is no failure: the open file
+// goes on.
 //
 // It returns how many bytes are in the file for good, which is a number of whole lines; with an error, the caller can
 // try again with the rest. What was written of a broken line is cut off before anything else is written.
@@ -152,7 +153,7 @@ func (f *File) cutLocked() error {
 func (f *File) settleLocked() error {
 	info, err := os.Lstat(f.path)
 	if errors.Is(err, fs.ErrPermission) {
-		info, err = f.live.Stat() // Nobody lets us look at the path, but the open file can still be written.
+		info, err = f.live.Stat() // The path cannot be read, but the open file can still be written.
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -203,9 +204,8 @@ func (f *File) replaceLocked(how string) error {
 	return nil
 }
 
-// Check looks whether the file at the path is still the one that is open, and opens it anew if not; and it rotates when
-// that is due. Write does the same; Check is for the times when nothing is written. It also looks how much room the file
-// system has.
+// Check opens the path anew if the file there is no longer the open one, and rotates when that is due. Write does the same;
+// Check is for the times when nothing is written. It also measures how much room the file system has.
 func (f *File) Check() error {
 	defer f.tidyIfAlone()
 	f.measureRoom()

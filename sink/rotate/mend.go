@@ -12,13 +12,13 @@ import (
 	"hbjournal/sink/names"
 )
 
-// maxMend is the longest last line that is looked at as a whole; a longer one without its newline is torn, since no
-// line that we write comes near it.
+// maxMend is the longest last line that is read as a whole. A longer one without its newline counts as torn, since no line
+// that we write comes near it.
 const maxMend = 16 << 20
 
-// mendBackups gives every plain backup a last line that ends, newest first. Only a power cut can tear one, but then it
-// can, and two files that are read one after the other must not have their lines run together. A backup that cannot be
-// mended is no reason not to start. Those beyond the newest few are left to mendRest, since there may be very many.
+// mendBackups ends the last line of every plain backup, newest first, since a power cut may have torn it: files that are
+// read one after the other must not have their lines run together. A backup that cannot be mended is no reason not to
+// start. Those beyond the newest few are left to mendRest, since there may be very many.
 func (f *File) mendBackups(backups []names.Backup) {
 	backups = slices.DeleteFunc(slices.Clone(backups), func(b names.Backup) bool { return b.Ending != "" })
 	rest := max(0, len(backups)-fewBackups)

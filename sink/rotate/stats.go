@@ -22,7 +22,7 @@ type Stats struct {
 	WriteErrors     uint64
 }
 
-// figures are the Stats under a lock of their own: whoever looks must not wait for a write that hangs.
+// figures are the Stats under a lock of their own: reading them must not wait for a write that hangs.
 type figures struct {
 	mu    sync.Mutex
 	stats Stats

@@ -18,7 +18,7 @@ type Back struct {
 	bounds
 	current
 	text  io.ReaderAt // of cur
-	end   int64       // of what is still to be read of cur, behind a newline or at the end of the file
+	end   int64       // cur is still to be read up to here: behind a newline, or the end of the file
 	ended bool
 	start *Cursor // behind the newest line; nil before the first file was opened
 }
@@ -67,8 +67,8 @@ func (s *Back) End() Cursor {
 	return *s.start
 }
 
-// open goes to the next file that may hold entries of the time asked for. A fault of it stands at its end, so it comes
-// in a block of its own, and what could be read before it follows.
+// open goes to the next file that may hold entries of the time asked for. If the file is broken, the fault comes first, in
+// a block of its own, since it stands behind all that can be read; the lines before it follow.
 func (s *Back) open(ctx context.Context, b *Block) error {
 	f, err := s.files.next()
 	if errors.As(err, &b.Fault) {

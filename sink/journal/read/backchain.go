@@ -11,7 +11,7 @@ import (
 	"hbjournal/sink/names"
 )
 
-// A backChain is a chain that walks from the live file to the oldest backup. Then at is one behind the next candidate.
+// A backChain is a chain that walks from the live file to the oldest backup. The next candidate is files[at-1].
 type backChain struct{ chain }
 
 func newBackChain(opt Options) *backChain {
@@ -50,7 +50,7 @@ func (c *backChain) try() (*file, error) {
 	return nil, io.EOF
 }
 
-// relist lists the files, and goes to the newest that is not done with.
+// relist lists the files, and goes to the newest that has not been dealt with.
 func (c *backChain) relist() error {
 	if err := c.renew(); err != nil {
 		return err
@@ -100,5 +100,5 @@ func (c *backChain) newest() (time.Time, error) {
 	return backups[len(backups)-1].Stamp, nil
 }
 
-// seek is done block by block in a backward reading.
+// seek does nothing: a backward reading stops by itself at the first block that is too old.
 func (c *backChain) seek(int64) error { return nil }

@@ -49,7 +49,8 @@ func (b *Block) at(pos int) Cursor {
 	return at
 }
 
-// sized returns b's memory with room behind need bytes, and lets go of what an unusually long line took.
+// sized returns b's memory, with room for a block behind the first need bytes. Memory that an unusually long line took is
+// let go of.
 func (b *Block) sized(need int) []byte {
 	if size := max(blockBytes, 2*need); len(b.buf) < size || len(b.buf) > 4*size {
 		b.buf = make([]byte, size)

@@ -35,10 +35,10 @@ type chain struct {
 	opener *opener
 	at     int             // index in files of the next candidate
 	stale  bool            // the files are to be listed before the next step
-	from   time.Time       // files with an earlier stamp are done with
-	moved  time.Time       // stamp of the last candidate that was not there any more under its name
-	seen   map[uint64]bool // and of this stamp, those with these first lines
-	passed names.File      // name under which the newest of them was passed
+	from   time.Time       // all files with an earlier stamp have been dealt with
+	moved  time.Time       // stamp of the last candidate that had lost its name when it was opened
+	seen   map[uint64]bool // of the stamp from: the files with these fingerprints have been dealt with
+	passed names.File      // name that the newest of them had then
 	last   *file           // handed out last
 	ended  bool            // last is the live file
 	follow bool            // go on after the live file; then last is to be kept open
@@ -98,7 +98,7 @@ func (c *chain) try() (*file, error) {
 	return c.openLive()
 }
 
-// relist lists the files, and goes to the first that is not done with.
+// relist lists the files, and goes to the first that has not been dealt with.
 func (c *chain) relist() error {
 	if err := c.renew(); err != nil {
 		return err
@@ -132,8 +132,7 @@ func (c *chain) openNew(candidate names.File) (*file, error) {
 	return f, nil
 }
 
-// wasLive reports whether f is the file that was handed out as the live one, under the name that it got since, or
-// compressed since.
+// wasLive reports whether f is the file that was handed out as the live one, and has been renamed or compressed since.
 func (c *chain) wasLive(f *file) bool {
 	if c.last == nil || !c.last.Live() {
 		return false
@@ -142,13 +141,13 @@ func (c *chain) wasLive(f *file) bool {
 	return f.same(c.last) || !f.plain && f.fingerprint.hash == c.last.fingerprint.hash && f.fingerprint.hash != 0
 }
 
-// unreadable is the error for a file that cannot even be opened; it is passed, so that the next step goes beyond it.
+// unreadable is the error for a file that cannot be opened. The chain counts it as dealt with and goes on behind it.
 func (c *chain) unreadable(f names.File, err error) error {
 	c.from, c.seen = f.Stamp.Add(c.step*time.Second), nil
 	return &CorruptError{Path: f.Path, Err: err}
 }
 
-// openLive opens the live file, if no backup has come into being that is to be read before it.
+// openLive opens the live file, unless a backup has appeared that must be read first.
 func (c *chain) openLive() (*file, error) {
 	path := filepath.Join(c.dir, c.base)
 	f, err := c.opener.open(names.File{Path: path})
@@ -178,8 +177,8 @@ func (c *chain) openLive() (*file, error) {
 	return f, nil
 }
 
-// newer lists the files anew, and reports whether there are backups that were not passed, leaving out a second name of
-// the live file, which is nil if it is missing.
+// newer lists the files anew, and reports whether there are backups that have not been dealt with. A second name of the
+// live file is none; live is nil if that file is missing.
 func (c *chain) newer(live *file) (bool, error) {
 	if err := c.relist(); err != nil {
 		return false, err
@@ -195,7 +194,7 @@ func (c *chain) newer(live *file) (bool, error) {
 	return false, nil
 }
 
-// pass takes note that f needs no more reading.
+// pass marks f as dealt with.
 func (c *chain) pass(f *file) {
 	if f.Live() {
 		f.from, c.ended = c.from, true
@@ -211,13 +210,13 @@ func (c *chain) pass(f *file) {
 	c.seen[f.fingerprint.hash] = true
 }
 
-// current reports, at little cost, that there is nothing after the file handed out last: it is still the live one.
+// current reports whether the file handed out last is still the live one, so that nothing follows it. It costs little.
 func (c *chain) current() bool {
 	info, err := os.Stat(filepath.Join(c.dir, c.base))
 	return err == nil && c.last != nil && os.SameFile(info, c.last.info)
 }
 
-// find sets the chain before the file that at points into, and reports whether there is one.
+// find sets the chain so that next gives the file that at points into, and reports whether that file exists.
 func (c *chain) find(at Cursor) (bool, error) {
 	c.from = at.From
 	if err := c.relist(); err != nil || at.First == 0 {
@@ -226,7 +225,7 @@ func (c *chain) find(at Cursor) (bool, error) {
 	for i := c.at; i < len(c.files); i++ {
 		candidate, err := c.opener.open(c.files[i])
 		if err != nil {
-			continue // It was moved, or cannot be read: next will see.
+			continue // It was moved, or cannot be read: next reports that.
 		}
 		found := candidate.fingerprint.hash == at.First
 		if err := candidate.close(); err != nil {
@@ -245,7 +244,7 @@ func (c *chain) forget() {
 	*c = chain{listing: c.listing, opener: c.opener, stale: true, step: c.step, follow: c.follow}
 }
 
-// seek leaves out what is before the last file, as far as halving finds it, that begins before since.
+// seek leaves out the files before the last one that begins before since, as far as halving finds it.
 func (c *chain) seek(since int64) error {
 	if err := c.relist(); err != nil {
 		return err
@@ -279,12 +278,13 @@ func lastBefore(n int, since int64, open func(i int) (*file, error)) (int, error
 	return found, nil
 }
 
-// timedFingerprint is the fingerprint of the last file from low to high, both included, that has one with a time.
+// timedFingerprint returns the last of the files low to high whose first line tells its time, and that fingerprint. If none
+// does, the fingerprint is zero.
 func timedFingerprint(low, high int, open func(i int) (*file, error)) (i int, first fingerprint, err error) {
 	for i = high; i >= low; i-- {
 		f, err := open(i)
 		if err != nil {
-			continue // It was moved, or cannot be read: whoever reads it will see.
+			continue // It was moved, or cannot be read: who reads it reports that.
 		}
 		if first = f.fingerprint; first.timed {
 			return i, first, f.close()

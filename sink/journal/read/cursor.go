@@ -14,8 +14,8 @@ import (
 // or compressed, because it knows the file by its first line and by its place among the stamps, and not by its name.
 // The zero value is the beginning of the journal.
 type Cursor struct {
-	From   time.Time // the file's stamp, or the first that it can get; no earlier stamp is meant
-	First  uint64    // FNV-1a of the file's first line; 0 for a file without any: the first from From on is meant
+	From   time.Time // the file's stamp; of the live file, the earliest that it can get
+	First  uint64    // FNV-1a of the file's first line; 0: the file had none yet, and is the first from From on
 	Offset int64     // of the next line in the file, after decompression
 }
 

@@ -20,15 +20,15 @@ var ErrTruncated = errors.New("the file was truncated by another program: readin
 // A Follower is a Source that reads a journal from a position to its end, and then waits for what is added to it, until
 // its context ends. It gives each line once while files are rotated, compressed, pruned, renamed, recreated or cut.
 //
-// What makes that sure: the files that follow the current one are opened as soon as they appear and are then held open,
-// so that nothing that happens to their names matters. And a file is left only when a later one was seen to hold
-// something, and it was read to its end after that, since the writer has left it by then.
+// Two rules make that sure. The files after the current one are opened as soon as they appear and are held open, so that
+// nothing that happens to their names matters. And the current file is left only after a later one was seen to hold
+// something and the current one was then read to its end: the writer has left it by then.
 type Follower struct {
 	chain     chain
 	files     []*file // the current one and those held open after it
 	lines     lines   // of files[0]
 	refreshed time.Time
-	rested    time.Time // the directory is not listed before
+	rested    time.Time // the directory is left alone until then
 	leave     bool      // a later file holds something: the current one is left at its end
 	missed    bool      // to be said with the next block
 	cut       bool      // the current file ended before the position, to be said with the next block
@@ -36,7 +36,7 @@ type Follower struct {
 
 const (
 	pollEvery = 25 * time.Millisecond
-	restFor   = 10 // times as long as listing the directory took, it is left alone: it may hold very many files
+	restFor   = 10 // the directory is left alone for this many times what listing it took, since it may hold very many files
 	maxHeld   = 64 // files that are held open; those after them still have to stay until their turn comes
 )
 
@@ -173,7 +173,7 @@ func (f *Follower) advance() error {
 	return errors.Join(err, f.goTo(0))
 }
 
-// fault reports what is wrong at the current position. A file that cannot be read further is at its end with that.
+// fault reports what is wrong at the current position. A file that cannot be read further counts as read to its end.
 func (f *Follower) fault(b *Block, err error) {
 	b.Fault = &CorruptError{Path: b.Path, Line: f.lines.number, Offset: f.lines.offset, Err: err}
 	if !errors.Is(err, errTooLong) {

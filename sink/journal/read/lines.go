@@ -73,7 +73,7 @@ func (l *lines) read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// take makes the first cut of n bytes b's, and keeps the others for the next block.
+// take gives b the first cut of its n bytes, and keeps the others for the next block.
 func (l *lines) take(b *Block, cut, n int) {
 	b.Data, b.Offset, b.Number = b.buf[:cut], l.offset, l.number
 	l.rest = append(l.rest[:0], b.buf[cut:n]...)

@@ -10,10 +10,10 @@ import (
 
 // A listing is the files of one journal in reading order, as they were when they were last listed.
 //
-// It may be out of date, and is of use nevertheless: a name that is gone shows itself when the file is opened, and new
-// files only come at the end, since each rotation gives a later stamp. What appears in the middle, such as a compressed
-// copy, has a stamp that was there already. So a walk lists anew when a file is gone and when it has come to the end, and
-// the cost of a step does not depend on how many files there are.
+// It may be out of date and is useful nevertheless. A name that is gone shows when the file is opened. New files come at
+// the end, since each rotation gives a later stamp; what appears in the middle, such as a compressed copy, has a stamp that
+// was there before. So a walk lists anew only when a file is gone and when it has come to the end, and a step costs the same
+// however many files there are.
 type listing struct {
 	dir, base string
 	files     []names.File
@@ -61,7 +61,7 @@ func (l *listing) holds(stamp time.Time) bool {
 	return i < len(backups) && backups[i].Stamp.Equal(stamp)
 }
 
-// startOf is the stamp from which on files[i] and all later files are, even if the live file is rotated meanwhile.
+// startOf is a stamp that files[i] and all later files have or exceed, even if the live file is rotated meanwhile.
 func (l *listing) startOf(i int) time.Time {
 	switch {
 	case !l.files[i].Live():

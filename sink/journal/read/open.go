@@ -35,7 +35,7 @@ type file struct {
 	fingerprint fingerprint // of a regular file
 	opener      *opener
 	count       *atomic.Int64 // that of the opener, once the first line was looked at
-	from        time.Time     // no backup that is older than this file has this stamp or a later one
+	from        time.Time     // all backups that are older than this file have earlier stamps than this
 }
 
 // fingerprint is what a file is known by after it has been renamed or compressed: its first line.
@@ -86,7 +86,7 @@ func (f *file) start() (err error) {
 	return nil
 }
 
-// begin sets text to the first line. What has a text without a file is there already.
+// begin sets text to the start of the first line. A text that is not a file's is there already.
 func (f *file) begin() error {
 	if f.raw == nil {
 		return nil
@@ -153,7 +153,7 @@ func (f *file) unwrap(r io.Reader) (layers int, err error) {
 	return layers, err
 }
 
-// release lets go of the layers and their memory. What they were reading is not wanted any more, whatever they say.
+// release lets go of the layers and their memory. Their errors do not matter: their text is not wanted any more.
 func (f *file) release() {
 	for _, c := range slices.Backward(f.closes) {
 		_ = c.Close()

@@ -16,8 +16,8 @@ type Scanner struct {
 	block  *Block
 	pos    int // in block.Data, where the next line starts; or ends, in reverse
 	number int64
-	behind int    // in block.Data, where the current entry ends; 0 without one
-	at     Cursor // without a current entry: behind the lines of the blocks so far
+	behind int    // in block.Data, where the current entry ends; 0: there is none
+	at     Cursor // the position while there is no current entry: behind the lines of the blocks so far
 	entry  journal.Entry
 	finder finder
 }

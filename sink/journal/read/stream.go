@@ -96,7 +96,7 @@ func (s *stream) Read(ctx context.Context, b *Block) error {
 	return ctx.Err()
 }
 
-// unlessDone returns err, or that ctx is done if that may be why the block has a fault.
+// unlessDone returns err, or the error of ctx if its end may be what gave the block its fault.
 func unlessDone(ctx context.Context, b *Block, err error) error {
 	switch {
 	case b.Fault == nil:
@@ -109,8 +109,8 @@ func unlessDone(ctx context.Context, b *Block, err error) error {
 	return err
 }
 
-// isCanceled reports whether err says that a reading was to end. Options.Stdin may say so before the context of the reading
-// does, if that one was derived from the one which Stdin heeds.
+// isCanceled reports whether err comes from the end of a context. Options.Stdin may heed the parent of the reading's context,
+// and then learns of the end a moment earlier.
 func isCanceled(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
