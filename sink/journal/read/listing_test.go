@@ -140,7 +140,7 @@ func TestEachEntryIsReadOnceWhileManyFilesAreCompressedRenamedAndAdded(t *testin
 			ctx, cancel := context.WithCancel(t.Context())
 			var wg sync.WaitGroup
 			wg.Go(func() { churn(ctx, t, dir, 0, backups) })
-			wg.Go(func() { rotateOn(ctx, t, dir, backups+1) })
+			wg.Go(func() { rotateOn(ctx, t, dir, backups+1, 2*backups) })
 			numbers, faults := readAll(t, Options{Dir: dir, Base: base, Reverse: reverse}, nil)
 			cancel()
 			wg.Wait()
@@ -152,10 +152,11 @@ func TestEachEntryIsReadOnceWhileManyFilesAreCompressedRenamedAndAdded(t *testin
 	}
 }
 
-// rotateOn goes on with a journal from entry n, one entry a file.
-func rotateOn(ctx context.Context, t *testing.T, dir string, n int) {
+// rotateOn goes on with a journal from entry n to end, one entry a file. It needs that end: a slow reading would run after it
+// for ever.
+func rotateOn(ctx context.Context, t *testing.T, dir string, n, end int) {
 	live := filepath.Join(dir, base)
-	for ; ctx.Err() == nil; n++ {
+	for ; n < end && ctx.Err() == nil; n++ {
 		if err := os.Link(live, filepath.Join(dir, backup(n))); err != nil {
 			t.Error(err)
 			return
