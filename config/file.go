@@ -74,7 +74,7 @@ func (s Sources) fileToRead() (path, by string) {
 	return s.Environ["CONFIG_FILE"], "CONFIG_FILE"
 }
 
-// readNamed reads the file at path. What no path can be is only said if there is no such file.
+// readNamed reads the file at path. If there is none, the error also says what is odd about the path.
 func (s Sources) readNamed(path string) ([]byte, error) {
 	home, err := withHome(path, s.Environ)
 	if err != nil {

@@ -25,9 +25,9 @@ type Sources struct {
 	// instead of a warning.
 	Strict bool
 
-	// Needs are the keys that the caller will look at. What is wrong with others is then a warning, and so is a file that
-	// cannot be read, unless --config names it or it could say where the journal is. Of what is only odd nothing is said.
-	// nil: all of them.
+	// Needs are the keys that the caller will use; nil: all of them. If some are given, a fault of any other key is only a
+	// warning, and so is a file that cannot be read, unless --config names it or it could say where the journal is. What is
+	// merely odd is then not told.
 	Needs []string
 
 	// Check returns what is wrong with the values of settings that other packages read, by key. nil: nothing is.

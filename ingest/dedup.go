@@ -94,7 +94,7 @@ func (d *dedup) forget() {
 	d.length--
 }
 
-// appendNote appends the journal's own message about b.
+// appendNote appends the message of the note about b.
 func (b *burst) appendNote(dst []byte) []byte {
 	return journal.DuplicateNote{Count: b.copies, First: journal.Instant(b.first), Last: journal.Instant(b.last), Source: b.from}.Append(dst)
 }

@@ -21,8 +21,9 @@ func newConfig(env Env) *cobra.Command {
   hbjournal config
   # only look for faults
   hbjournal config --check && echo fine
+  # also bind and write, and undo it
+  hbjournal config --try && echo fine
   # a file to start from
-  hbjournal config --check --try          also bind and write, and undo it
   hbjournal config --example > .hb.yaml`,
 	}
 	settings := addSettings(cmd)

@@ -58,8 +58,8 @@ func (s *selection) places() []place {
 	return all
 }
 
-// listening are the addresses at which the daemon receives that writes a journal: what it left word of, or else what the
-// settings say. None, if there is no such daemon.
+// listening are the addresses at which the daemon that writes a journal receives: those that it left word of, or else those
+// of the settings. Without such a daemon there are none.
 func (s *selection) listening(p place) []string {
 	held, err := rotate.Held(p.dir, p.file)
 	if err == nil && !held {
