@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/mattn/go-runewidth"
-	"github.com/tidwall/gjson"
 
 	"hbjournal/config/cli/report"
 	"hbjournal/sink/journal"
@@ -39,6 +38,7 @@ func checkFields(fields []string, output string) error {
 type fieldReader struct {
 	fields []string
 	lookup *journal.Lookup // of each field in the message; of one of the entry it finds nothing that is used
+	own    *journal.Lookup // of each field in the entry
 }
 
 func newFieldReader(fields []string) *fieldReader {
@@ -46,16 +46,18 @@ func newFieldReader(fields []string) *fieldReader {
 	for i, field := range paths {
 		paths[i] = strings.TrimPrefix(field, inMessage)
 	}
-	return &fieldReader{fields, journal.NewLookup(paths...)}
+	return &fieldReader{fields, journal.NewLookup(paths...), journal.NewLookup(fields...)}
 }
 
 // values are the fields' values in e, each as JSON; nil for those that it does not have.
 func (r *fieldReader) values(e *journal.Entry) [][]byte {
 	values := make([][]byte, len(r.fields))
 	r.lookup.Values(e.Message, values)
+	own := make([][]byte, len(r.fields))
+	r.own.Values(e.Line, own)
 	for i, field := range r.fields {
-		if _, own := envelope[field]; own {
-			values[i] = []byte(gjson.GetBytes(e.Line, field).Raw)
+		if _, ok := envelope[field]; ok {
+			values[i] = own[i]
 		}
 	}
 	return values
@@ -78,7 +80,7 @@ func (o rendering) fieldsRenderer(output string) renderer {
 	return renderer{header: header + "\n", entry: func(dst []byte, e *journal.Entry) []byte {
 		cells := make([]string, len(o.fields))
 		for i, value := range r.values(e) {
-			cells[i] = visible(plain(value))
+			cells[i] = visible(journal.Text(value))
 		}
 		return append(append(dst, o.fieldsRow(o.fields, cells)...), '\n')
 	}}
@@ -87,22 +89,12 @@ func (o rendering) fieldsRenderer(output string) renderer {
 func (r *fieldReader) appendCSV(dst []byte, e *journal.Entry) []byte {
 	cells := make([]string, len(r.fields))
 	for i, value := range r.values(e) {
-		cells[i] = plain(value)
-		if gjson.ParseBytes(value).Type != gjson.Number {
+		cells[i] = journal.Text(value)
+		if !journal.IsNumber(value) {
 			cells[i] = report.CSVCell(cells[i])
 		}
 	}
 	return appendRecord(dst, cells)
-}
-
-// plain is a JSON value as text: a string by what it says, null as nothing, all else as it stands.
-func plain(value []byte) string {
-	if v := gjson.ParseBytes(value); v.Type == gjson.String {
-		return v.String()
-	} else if v.Type == gjson.Null {
-		return ""
-	}
-	return string(value)
 }
 
 // fieldsRow is a row of a table. Its columns are as wide as their names, or as what usually stands in them; the last one

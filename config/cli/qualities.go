@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tidwall/gjson"
-
 	"hbjournal/sink/journal"
 	"hbjournal/sink/journal/read"
 )
@@ -32,7 +30,7 @@ func fieldValue(path string) func(*journal.Entry) string {
 	return func(e *journal.Entry) string {
 		var value [1][]byte
 		lookup.Values(e.Message, value[:])
-		return gjson.ParseBytes(value[0]).String()
+		return journal.Text(value[0])
 	}
 }
 

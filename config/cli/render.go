@@ -9,7 +9,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/tidwall/gjson"
 	"github.com/tidwall/pretty"
 
 	"hbjournal/config/cli/report"
@@ -48,7 +47,7 @@ func (o rendering) renderer(output string) renderer {
 	case "table":
 		return o.table()
 	case "csv":
-		return renderer{header: "timestamp,datetime,source_ip,source_port,id,name,plugin,message\n", entry: appendCSV}
+		return renderer{header: "timestamp,datetime,source_ip,source_port,id,name,plugin,message\n", entry: csvRenderer()}
 	case "logfmt":
 		return renderer{entry: o.appendLogfmt}
 	}
@@ -91,14 +90,22 @@ func escapeControls(text []byte) []byte {
 
 func steersInJSON(r rune) bool { return r != '\n' && r != utf8.RuneError && steers(r) }
 
-// appendCSV appends a record of RFC 4180. Texts from outside do nothing in a spreadsheet.
-func appendCSV(dst []byte, e *journal.Entry) []byte {
-	field := func(path string) string { return gjson.GetBytes(e.Line, path).String() }
-	return appendRecord(dst, []string{
-		gjson.GetBytes(e.Line, "timestamp").Raw, field("datetime"), e.Source.Addr().String(),
-		strconv.Itoa(int(e.Source.Port())), report.CSVCell(field("message.ID")), report.CSVCell(field("message.name")),
-		report.CSVCell(field("message.plugin")), report.CSVCell(string(e.Message)),
-	})
+// csvRenderer appends records of RFC 4180. Texts from outside do nothing in a spreadsheet.
+func csvRenderer() func(dst []byte, e *journal.Entry) []byte {
+	entry, message := journal.NewLookup("timestamp", "datetime"), journal.NewLookup("ID", "name", "plugin")
+	return func(dst []byte, e *journal.Entry) []byte {
+		var own [2][]byte
+		var fields [3][]byte
+		entry.Values(e.Line, own[:])
+		message.Values(e.Message, fields[:])
+		cells := []string{
+			journal.Text(own[0]), journal.Text(own[1]), e.Source.Addr().String(), strconv.Itoa(int(e.Source.Port())),
+		}
+		for _, field := range fields {
+			cells = append(cells, report.CSVCell(journal.Text(field)))
+		}
+		return appendRecord(dst, append(cells, report.CSVCell(string(e.Message))))
+	}
 }
 
 // appendLogfmt appends key=value pairs: time, source, and each field of the message by its dotted path.
@@ -107,32 +114,30 @@ func (o rendering) appendLogfmt(dst []byte, e *journal.Entry) []byte {
 	dst = time.UnixMilli(e.Millis).In(o.zone).AppendFormat(dst, "2006-01-02T15:04:05.000Z07:00")
 	dst = append(dst, " source="...)
 	dst = e.Source.AppendTo(dst)
-	return append(appendPairs(dst, "", gjson.ParseBytes(e.Message)), '\n')
+	return append(appendPairs(dst, "", e.Message), '\n')
 }
 
-func appendPairs(dst []byte, prefix string, object gjson.Result) []byte {
-	object.ForEach(func(key, value gjson.Result) bool {
-		path := prefix + key.String()
-		if value.IsObject() {
-			dst = appendPairs(dst, path+".", value)
+func appendPairs(dst []byte, prefix string, object []byte) []byte {
+	for _, m := range journal.AppendMembers(nil, object) {
+		if path := prefix + m.Name; m.Value[0] == '{' {
+			dst = appendPairs(dst, path+".", m.Value)
 		} else {
-			dst = appendPair(dst, path, value)
+			dst = appendPair(dst, path, m.Value)
 		}
-		return true
-	})
+	}
 	return dst
 }
 
 // appendPair appends key=value behind a space, if anything stands before it. Texts that would be misread are quoted.
-func appendPair(dst []byte, key string, value gjson.Result) []byte {
+func appendPair(dst []byte, key string, value []byte) []byte {
 	if len(dst) > 0 {
 		dst = append(dst, ' ')
 	}
 	dst = append(append(dst, quoted(key)...), '=')
-	if value.Type == gjson.String {
-		return append(dst, quoted(value.String())...)
+	if value[0] == '"' {
+		return append(dst, quoted(journal.Text(value))...)
 	}
-	return append(dst, visible(value.Raw)...)
+	return append(dst, visible(string(value))...)
 }
 
 func quoted(text string) string {

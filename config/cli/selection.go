@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -79,10 +78,10 @@ func (s *selection) prepare(args []string) error {
 	if slices.Contains(args, "") {
 		errFile = errors.New("a FILE is empty: give its path, or leave it out to read the configured journal")
 	}
-	prefixes, errSource := parsePrefixes(s.sources)
+	networks, errSource := parseSources(s.sources)
 	fields, errMatch := s.fields()
 	filter, errFilter := journal.NewFilter(journal.FilterOptions{
-		Since: since, Until: until, Sources: prefixes, Fields: fields,
+		Since: since, Until: until, Sources: networks, Fields: fields,
 	})
 	if errFilter != nil {
 		errFilter = fmt.Errorf("--match %w", errFilter)
@@ -162,20 +161,17 @@ func (s *selection) zone() *time.Location {
 	return location(s.cfg.Config)
 }
 
-func parsePrefixes(texts []string) ([]netip.Prefix, error) {
-	var prefixes []netip.Prefix
+func parseSources(texts []string) ([]journal.Network, error) {
+	var networks []journal.Network
 	var faults []error
 	for _, text := range texts {
-		prefix, err := netip.ParsePrefix(text)
-		if addr, addrErr := netip.ParseAddr(text); addrErr == nil {
-			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
-		}
+		network, err := journal.ParseNetwork(text)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("--source %q: not an address or network, such as 192.168.1.100 or 10.0.0.0/8", text))
 		}
-		prefixes = append(prefixes, prefix)
+		networks = append(networks, network)
 	}
-	return prefixes, errors.Join(faults...)
+	return networks, errors.Join(faults...)
 }
 
 // fields are the conditions on the message; of one field, one of the values is enough.

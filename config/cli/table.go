@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/mattn/go-runewidth"
-	"github.com/tidwall/gjson"
 
 	"hbjournal/sink/journal"
 )
@@ -81,8 +80,8 @@ func (o rendering) entryRow(l layout, e *journal.Entry) string {
 	if l.port {
 		source = e.Source.String()
 	}
-	id, name := gjson.GetBytes(e.Message, "ID").String(), gjson.GetBytes(e.Message, "name").String()
-	row := o.row(l, at, source, visible(id), visible(name), restOf(e.Message))
+	id, name, rest := partsOf(e.Message)
+	row := o.row(l, at, source, visible(id), visible(name), rest)
 	if o.color {
 		row = dim + at + reset + strings.TrimPrefix(row, at)
 	}
@@ -128,14 +127,18 @@ func zoneName(zone *time.Location, environ map[string]string, now time.Time) str
 	return name
 }
 
-// restOf is the message without its ID and name.
-func restOf(message []byte) string {
+// partsOf are the ID and name of a message, and the rest of it.
+func partsOf(message []byte) (id, name, rest string) {
 	var b []byte
-	gjson.ParseBytes(message).ForEach(func(key, value gjson.Result) bool {
-		if k := key.String(); k != "ID" && k != "name" {
-			b = appendPair(b, k, value)
+	for _, m := range journal.AppendMembers(nil, message) {
+		switch m.Name {
+		case "ID":
+			id = journal.Text(m.Value)
+		case "name":
+			name = journal.Text(m.Value)
+		default:
+			b = appendPair(b, m.Name, m.Value)
 		}
-		return true
-	})
-	return string(b)
+	}
+	return id, name, string(b)
 }

@@ -15,15 +15,15 @@ type Field struct {
 
 // FilterOptions are what an entry must satisfy, all of it; the zero value takes every entry.
 type FilterOptions struct {
-	Since, Until time.Time      // of receipt, Since included and Until not
-	Sources      []netip.Prefix // one of these holds the sender's address
+	Since, Until time.Time // of receipt, Since included and Until not
+	Sources      []Network // one of these holds the sender's address
 	Fields       []Field
 }
 
 // Filter chooses entries. It may be used by several goroutines.
 type Filter struct {
 	since, until int64 // Unix milliseconds; without a bound the least and the greatest there are
-	sources      []netip.Prefix
+	sources      []Network
 	fields       []field
 	lookup       *Lookup // of the fields' values; nil without fields
 	needle       []byte  // stands in each line that matches, unless the line has escapes; nil if there is no such text
@@ -152,5 +152,5 @@ func (f *Filter) matchMessage(message []byte) (matched, valid bool) {
 }
 
 func (f *Filter) fromSources(addr netip.Addr) bool {
-	return slices.ContainsFunc(f.sources, func(p netip.Prefix) bool { return p.Contains(addr) })
+	return slices.ContainsFunc(f.sources, func(n Network) bool { return n.Contains(addr) })
 }

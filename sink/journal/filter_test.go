@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"net/netip"
 	"strings"
 	"testing"
 )
@@ -11,7 +10,11 @@ func TestFilterBySource(t *testing.T) {
 		t.Helper()
 		var opt FilterOptions
 		for _, p := range prefixes {
-			opt.Sources = append(opt.Sources, netip.MustParsePrefix(p))
+			n, err := ParseNetwork(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			opt.Sources = append(opt.Sources, n)
 		}
 		filter, err := NewFilter(opt)
 		if err != nil {

@@ -134,6 +134,9 @@ func Text(value []byte) string {
 	return string(value)
 }
 
+// IsNumber reports whether a valid JSON value is a number.
+func IsNumber(value []byte) bool { return len(value) > 0 && (value[0] == '-' || isDigit(value[0])) }
+
 // isText reports whether value is a string that says text.
 func isText(value []byte, text string) bool {
 	return len(value) > 1 && value[0] == '"' && Text(value) == text

@@ -90,6 +90,7 @@ func (t *table) total(r *summary.Report) {
 	t.count(section, "", "invalid_value", r.Invalid.Value)
 	t.count(section, "", "invalid_raw", r.Invalid.Raw)
 	t.count(section, "", "invalid_base64", r.Invalid.Base64)
+	t.count(section, "", "invalid_reserved", r.Invalid.Reserved)
 	t.count(section, "", "gaps", r.Gaps.Notes)
 	t.count(section, "", "lost", r.Gaps.Lost)
 	t.count(section, "", "duplicates", r.Duplicates.Count)

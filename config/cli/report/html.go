@@ -154,7 +154,7 @@ func tiles(r *summary.Report) []tile {
 		{"Beats missed", fit(r.Missed, 12), keptRemark(r), r.Missed > 0},
 		{"Boots", fit(r.Boots, 12), "", false},
 		{"Lost", fit(r.Gaps.Lost, 12), "in " + plural(r.Gaps.Notes, "gap", "gaps"), r.Gaps.Lost > 0},
-		{"Invalid", fit(r.Invalid.Total(), 12), share(r.Invalid.Total(), r.Total.Messages), false},
+		{"Invalid", fit(r.Invalid.Total(), 12), invalidRemark(r), false},
 		{"Duplicates", fit(r.Duplicates.Count, 12), "not kept again", false},
 	}
 }

@@ -105,7 +105,7 @@ func (t *text) head() {
 		{"Messages", fit(r.Total.Messages, 12), figure(r.PerSecond) + "/s"},
 		{"Bytes", size(r.Total.Bytes), each},
 		{"Sources", count(int64(len(r.Sources))), ""},
-		{"Invalid", fit(r.Invalid.Total(), 12), ""},
+		{"Invalid", fit(r.Invalid.Total(), 12), reservedRemark(r)},
 		{"Duplicates", fit(r.Duplicates.Count, 12), ""},
 	}
 	right := []total{

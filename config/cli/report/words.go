@@ -224,3 +224,19 @@ func period(r *summary.Report, zone *time.Location) string {
 	name := to.Format("MST")
 	return fmt.Sprintf("%s – %s %s, %s", from.Format(dateTime), to.Format(dateTime), name, span(to.Sub(from).Truncate(time.Second)))
 }
+
+// invalidRemark says which share of the messages was invalid, or how many bear the journal's own marks, if any do.
+func invalidRemark(r *summary.Report) string {
+	if remark := reservedRemark(r); remark != "" {
+		return remark
+	}
+	return share(r.Invalid.Total(), r.Total.Messages)
+}
+
+// reservedRemark says how many of the invalid datagrams bear the journal's own marks, if any do.
+func reservedRemark(r *summary.Report) string {
+	if r.Invalid.Reserved == 0 {
+		return ""
+	}
+	return count(r.Invalid.Reserved) + " reserved"
+}

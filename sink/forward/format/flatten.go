@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/tidwall/gjson"
+
+	"hbjournal/sink/journal"
 )
 
 // maxFields bounds the fields that a form gives of one message: Elasticsearch takes 1,000 in a whole index. The message
@@ -40,23 +42,32 @@ type flattener struct {
 }
 
 func (f *flattener) walk(path string, value gjson.Result) {
+	if value.IsObject() {
+		for _, m := range journal.AppendMembers(nil, []byte(value.Raw)) {
+			if !f.step(path, m.Name, gjson.ParseBytes(m.Value)) {
+				return
+			}
+		}
+		return
+	}
 	index := 0
-	value.ForEach(func(key, member gjson.Result) bool {
-		name := key.String()
-		if value.IsArray() {
-			name = strconv.Itoa(index)
-			index++
-		}
-		if path != "" {
-			name = path + "." + name
-		}
-		if member.IsObject() || member.IsArray() {
-			f.walk(name, member)
-		} else {
-			f.add(name, member)
-		}
-		return len(f.fields) < maxFields
+	value.ForEach(func(_, element gjson.Result) bool {
+		index++
+		return f.step(path, strconv.Itoa(index-1), element)
 	})
+}
+
+// step walks what stands under name in path, and reports whether there is room for more.
+func (f *flattener) step(path, name string, member gjson.Result) bool {
+	if path != "" {
+		name = path + "." + name
+	}
+	if member.IsObject() || member.IsArray() {
+		f.walk(name, member)
+	} else {
+		f.add(name, member)
+	}
+	return len(f.fields) < maxFields
 }
 
 func (f *flattener) add(path string, value gjson.Result) {

@@ -108,18 +108,20 @@ func openGzip(wrapped *bufio.Reader) (io.Reader, error) {
 type gzipMembers struct {
 	from   *bufio.Reader
 	member *gzip.Reader
+	err    error // that ended it
 }
 
 func (g *gzipMembers) Read(p []byte) (int, error) {
-	for {
+	for g.err == nil {
 		n, err := g.member.Read(p)
 		if err == io.EOF {
 			err = g.nextMember()
 		}
-		if n > 0 || err != nil || len(p) == 0 {
+		if g.err = err; n > 0 || err != nil || len(p) == 0 {
 			return n, err
 		}
 	}
+	return 0, g.err
 }
 
 // nextMember goes on behind the end of a member. Its error is io.EOF if only zeros follow.

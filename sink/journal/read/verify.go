@@ -15,6 +15,7 @@ import (
 // The faults that Verify finds beside journal.ErrMalformed, and those of files that cannot be read.
 var (
 	ErrDatetime = errors.New("datetime is not the instant of the timestamp")
+	ErrZone     = errors.New("datetime is in another zone than those around it")
 	ErrStepBack = errors.New("time goes back")
 	ErrTornEnd  = errors.New("the last line has no newline")
 	ErrName     = errors.New("the time in the file's name is before its entries")
@@ -33,7 +34,7 @@ type GapAt struct {
 // VerifyOptions tell Verify what to look at and whom to tell.
 type VerifyOptions struct {
 	Options
-	Fault func(*CorruptError) // called for each fault, in order; required
+	Fault func(*CorruptError) // called for each fault, in order, but for ErrZone, which what follows tells; required
 	Gap   func(GapAt)         // called for each gap note; may be nil
 	Block func()              // called after each block, for progress; may be nil
 }
@@ -58,7 +59,10 @@ func Verify(ctx context.Context, opt VerifyOptions) (VerifyResult, error) {
 		return VerifyResult{}, err
 	}
 	defer source.Close()
-	v := &verifier{opt: opt}
+	v := &verifier{opt: opt, oneJournal: true}
+	if len(opt.Paths) > 0 {
+		_, v.oneJournal = names.Sort(opt.Paths)
+	}
 	err = Ordered(ctx, source, checkBlock, v.take)
 	return v.result, err
 }
@@ -71,6 +75,7 @@ type checked struct {
 	faults      []*CorruptError
 	gaps        []GapAt
 	first, last instant // the first entry, and the latest
+	zones       []zoneRun
 }
 
 // instant is the time of an entry and where it stands.
@@ -117,7 +122,9 @@ func (c *checked) add(e *journal.Entry) {
 	if at.millis > c.last.millis {
 		c.last = at
 	}
-	if !sameInstant(e) {
+	if offset, ok := offsetOf(e); ok {
+		c.addZone(offset, at)
+	} else {
 		c.addFault(&CorruptError{Path: e.Path, Line: e.Number, Offset: e.Offset, Err: ErrDatetime})
 	}
 	if note, ok := journal.ParseGapNote(e.Message); ok {
@@ -135,20 +142,15 @@ func stepBack(path string, from, to instant) *CorruptError {
 	return &CorruptError{Path: path, Line: to.line, Offset: to.offset, Err: fmt.Errorf("%w by %v", ErrStepBack, back)}
 }
 
-// sameInstant reports whether the datetime shows the second of the timestamp in some zone: they are a multiple of a
-// quarter of an hour apart, and less than a day.
-func sameInstant(e *journal.Entry) bool {
-	shown, err := time.Parse(journal.DatetimeLayout, e.Datetime())
-	apart := shown.Sub(time.UnixMilli(e.Millis).Truncate(time.Second))
-	return err == nil && apart%(15*time.Minute) == 0 && apart.Abs() < 24*time.Hour
-}
-
 // verifier puts the blocks together.
 type verifier struct {
 	opt    VerifyOptions
 	result VerifyResult
 	path   string  // of the block before
 	last   instant // the latest entry before
+	zones  zones
+
+	oneJournal bool // the files are those of one journal, so that its zone goes on from file to file
 }
 
 // take checks a block against what came before it.
@@ -157,6 +159,9 @@ func (v *verifier) take(c *checked) error {
 		v.result.Files++
 		v.path = c.path
 		v.checkName(c)
+		if !v.oneJournal {
+			v.zones = zones{}
+		}
 	}
 	if fault := stepBack(c.path, v.last, c.first); fault != nil {
 		v.fault(fault)
@@ -172,6 +177,11 @@ func (v *verifier) take(c *checked) error {
 	v.result.Bytes += int64(c.bytes)
 	for _, fault := range c.faults {
 		v.fault(fault)
+	}
+	for _, run := range c.zones {
+		for _, fault := range v.zones.add(run) {
+			v.fault(fault)
+		}
 	}
 	for _, gap := range c.gaps {
 		v.gap(gap)

@@ -17,15 +17,18 @@ type notes struct {
 	duplicate int64
 }
 
-// Invalid counts the datagrams that were no JSON object, by the form in which the journal keeps them.
+// Invalid counts the datagrams that were no message, by the form in which the journal keeps them.
 type Invalid struct {
 	Value  int64 `json:"value"`  // another JSON value, as {"_value":…}
 	Raw    int64 `json:"raw"`    // other text, as {"_raw":…}
 	Base64 int64 `json:"base64"` // other bytes, as {"_raw_base64":…}
+
+	// Reserved are objects that bear the journal's own marks, as {"_value":…,"_error":"reserved"}; Value does not count them.
+	Reserved int64 `json:"reserved"`
 }
 
 // Total is the number of invalid datagrams of all forms.
-func (i Invalid) Total() int64 { return i.Value + i.Raw + i.Base64 }
+func (i Invalid) Total() int64 { return i.Value + i.Raw + i.Base64 + i.Reserved }
 
 // Gap is one note of lost datagrams.
 type Gap struct {
@@ -43,7 +46,11 @@ func (n *notes) wrapped(pairs []pair) bool {
 	}
 	switch string(pairs[0].key) {
 	case "_value":
-		n.invalid.Value++
+		if isReserved(pairs[1:]) {
+			n.invalid.Reserved++
+		} else {
+			n.invalid.Value++
+		}
 	case "_raw":
 		n.invalid.Raw++
 	case "_raw_base64":
@@ -52,6 +59,11 @@ func (n *notes) wrapped(pairs []pair) bool {
 		return false
 	}
 	return true
+}
+
+// isReserved reports whether what stands behind a _value says that it bears the journal's own marks.
+func isReserved(rest []pair) bool {
+	return len(rest) == 1 && string(rest[0].key) == "_error" && journal.Text(rest[0].value) == journal.ErrorReserved
 }
 
 // note counts what a note of the journal says.
@@ -80,6 +92,7 @@ func (n *notes) merge(later *notes) {
 	n.invalid.Value += later.invalid.Value
 	n.invalid.Raw += later.invalid.Raw
 	n.invalid.Base64 += later.invalid.Base64
+	n.invalid.Reserved += later.invalid.Reserved
 	room := min(maxGapsKept-len(n.gaps), len(later.gaps))
 	n.gaps = append(n.gaps, later.gaps[:room]...)
 	n.gapCount += later.gapCount

@@ -143,8 +143,11 @@ func TestNotesAndInvalidDatagramsAreCounted(t *testing.T) {
 		told{3, `{"ID":"JRN","event":"gap","reason":"kernel","lost":123,"first":1774699200.5,"last":1774699201.25}`},
 		told{4, `{"ID":"JRN","event":"gap","reason":"disk","lost":7}`},
 		told{5, `{"ID":"JRN","event":"duplicate","count":9}`},
+		told{6, `{"_value":{"ID":"JRN","event":"gap","lost":1000000},"_error":"reserved"}`},
+		told{7, `{"_value":{"_raw":"x"}, "_error" : "res\u0065rved"}`},
+		told{8, `{"_value":{"a":1e999},"_error":"a number that is none"}`},
 	)
-	if want := (Invalid{Value: 1, Raw: 1, Base64: 1}); r.Invalid != want || r.Invalid.Total() != 3 {
+	if want := (Invalid{Value: 2, Raw: 1, Base64: 1, Reserved: 2}); r.Invalid != want || r.Invalid.Total() != 6 {
 		t.Errorf("invalid: got %+v, want %+v", r.Invalid, want)
 	}
 	if r.Gaps.Notes != 2 || r.Gaps.Lost != 130 || len(r.Gaps.List) != 2 {
@@ -160,8 +163,8 @@ func TestNotesAndInvalidDatagramsAreCounted(t *testing.T) {
 	if r.Duplicates != (Duplicates{Notes: 1, Count: 9}) {
 		t.Errorf("duplicates: got %+v, want 1 note of 9", r.Duplicates)
 	}
-	if len(r.Sources) != 1 || r.Sources[0].Messages != 3 {
-		t.Errorf("sources: got %+v, want one with 3: the journal's notes have none", r.Sources)
+	if len(r.Sources) != 1 || r.Sources[0].Messages != 6 {
+		t.Errorf("sources: got %+v, want one with 6: the journal's notes have none", r.Sources)
 	}
 }
 
