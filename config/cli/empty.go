@@ -18,7 +18,7 @@ import (
 func (r *reading) sayEmpty(ctx context.Context) {
 	said := "no entry"
 	var hints []string
-	if !slices.Contains(r.options.Paths, read.Stdin) { // It cannot be read once more.
+	if !r.options.ReadsStdin() { // It cannot be read once more.
 		parts := []string{said}
 		all := r.options
 		all.Since, all.Until = time.Time{}, time.Time{}

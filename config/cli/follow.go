@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"time"
 
 	"hbjournal/sink/journal"
@@ -14,21 +13,24 @@ import (
 // within milliseconds, and within this time on a machine that is overloaded.
 const settleFor = time.Second
 
-// followed makes the reading one of the journal whose live file was named. What --until bounds is only followed if its end
+// followed makes the reading one of the journals whose live files were named. What --until bounds is only followed if its end
 // is still to come.
-func (q *query) followed() {
-	if len(q.options.Paths) == 1 {
-		live := q.options.Paths[0]
-		q.options.Dir, q.options.Base, q.options.Paths = filepath.Dir(live), filepath.Base(live), nil
+func (q *query) followed() error {
+	if !follows(q.options) {
+		return &usageError{
+			errors.New("-f follows journals: name their directories or live files, or none"), "see 'hbjournal query --help'",
+		}
 	}
+	makeWhole(&q.options)
 	if until := q.options.Until; !until.IsZero() && until.Before(time.Now()) {
 		q.follow, q.endless = false, false
 	}
+	return nil
 }
 
 // readOn prints what there is, or the last of it, and then what comes.
 func (q *query) readOn(ctx context.Context) error {
-	var at read.Cursor
+	var at []*read.Cursor
 	if q.last >= 0 {
 		var err error
 		if at, err = q.readLast(ctx); err != nil && !errors.Is(err, errEnough) {
@@ -38,7 +40,7 @@ func (q *query) readOn(ctx context.Context) error {
 			return err
 		}
 	}
-	source, err := read.Follow(q.options, at)
+	source, err := read.FollowAll(q.options, at)
 	if err != nil {
 		return err
 	}

@@ -16,9 +16,9 @@ type lasts struct {
 	err     error
 }
 
-// readLast prints the last results, and returns where the journal goes on after them. It reads backwards in both
+// readLast prints the last results, and returns where the journals go on after them. It reads backwards in both
 // directions of printing, so that both print the same: of an entry for which --jq gives several values, the last ones.
-func (q *query) readLast(ctx context.Context) (read.Cursor, error) {
+func (q *query) readLast(ctx context.Context) ([]*read.Cursor, error) {
 	source := read.OpenBack(q.options)
 	defer source.Close()
 	var kept [][][]byte // to be printed the other way round
@@ -42,10 +42,10 @@ func (q *query) readLast(ctx context.Context) (read.Cursor, error) {
 	})
 	for _, results := range slices.Backward(kept) {
 		if failed := q.printAll(results); failed != nil {
-			return source.End(), failed
+			return source.Ends(), failed
 		}
 	}
-	return source.End(), err
+	return source.Ends(), err
 }
 
 // wanted is how many more of the last results are to be found.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strconv"
 
@@ -34,20 +33,19 @@ func (p place) String() string { return filepath.Join(p.dir, p.file) }
 
 // places are the journals that the files to be read are of. Whose standard input is cannot be told.
 func (s *selection) places() []place {
-	if len(s.options.Paths) == 0 {
-		return []place{{s.options.Dir, s.options.Base}}
-	}
 	var all []place
-	for _, path := range s.options.Paths {
+	var paths []string
+	for _, j := range s.options.Each() {
+		if paths = append(paths, j.Paths...); len(j.Paths) == 0 {
+			all = append(all, place{j.Dir, j.Base})
+		}
+	}
+	for _, path := range paths {
 		if path == read.Stdin {
 			continue
 		}
 		if real, err := filepath.EvalSymlinks(path); err == nil {
 			path = real
-		}
-		if info, err := os.Stat(path); err == nil && info.IsDir() {
-			all = append(all, place{path, s.cfg.Config.JournalFile})
-			continue
 		}
 		p := place{filepath.Dir(path), filepath.Base(path)}
 		if base, backup := names.BaseOf(p.file); backup {

@@ -41,9 +41,13 @@ func newProgress(env Env, options read.Options, read func() int64) *progress {
 
 // sizeOf is the bytes on the disk of all that a reading covers; -1, for not known, where standard input is among it.
 func sizeOf(options read.Options) int64 {
-	paths := options.Paths
-	if len(paths) == 0 {
-		files, err := names.Files(options.Dir, options.Base)
+	var paths []string
+	for _, j := range options.Each() {
+		paths = append(paths, j.Paths...)
+		if len(j.Paths) > 0 {
+			continue
+		}
+		files, err := names.Files(j.Dir, j.Base)
 		if err != nil {
 			return -1
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,7 +39,7 @@ type queryFlags struct {
 
 func newQuery(env Env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "query [FILE...]",
+		Use:   "query [FILE|DIR...]",
 		Short: "Filter, follow and print the journal's entries",
 		Long: "Print the entries of the journal and all its backups, compressed or not, oldest first, each as the line that\n" +
 			"stands in the journal. FILEs are read instead if given, - for standard input.\n\n" +
@@ -64,7 +63,7 @@ func newQuery(env Env) *cobra.Command {
 
 func newTail(env Env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "tail [FILE]",
+		Use:     "tail [FILE|DIR...]",
 		Short:   "Print the last entries and those that come: query -n 10 -f",
 		Example: "  hbjournal tail --name webserver1 -o table",
 	}
@@ -104,7 +103,7 @@ type query struct {
 
 func runQuery(ctx context.Context, f queryFlags, s *selection, args []string) error {
 	s.ahead = f.follow
-	r, err := s.reading(args, f.check(s, args))
+	r, err := s.reading(args, f.check(s))
 	if err != nil {
 		return err
 	}
@@ -118,7 +117,7 @@ func runQuery(ctx context.Context, f queryFlags, s *selection, args []string) er
 }
 
 // check reports what cannot go together.
-func (f *queryFlags) check(s *selection, args []string) error {
+func (f *queryFlags) check(s *selection) error {
 	var faults []error
 	fault := func(bad bool, text string) {
 		if bad {
@@ -127,7 +126,6 @@ func (f *queryFlags) check(s *selection, args []string) error {
 	}
 	fault(f.follow && f.reverse, "-f and --reverse: what comes cannot be printed before what was")
 	fault(f.follow && f.count && s.until == "", "-f and --count: following has no end to count to")
-	fault(f.follow && (len(args) > 1 || slices.Contains(args, read.Stdin)), "-f follows one journal: name its live file, or none")
 	if err := errors.Join(append(faults, f.invalid(), checkFields(f.fields, f.output))...); err != nil {
 		return &usageError{err, "see 'hbjournal query --help'"}
 	}
@@ -140,7 +138,7 @@ func (q *query) compile() (err error) {
 	}
 	q.fit()
 	if q.follow {
-		q.followed()
+		return q.followed()
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ type replayFlags struct {
 
 func newReplay(env Env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "replay --to HOST:PORT [FILE...]",
+		Use:   "replay --to HOST:PORT [FILE|DIR...]",
 		Short: "Send the journal's messages again, in their order and at their pace",
 		Long: "Send each message of the journal, or of the FILEs, as a UDP datagram, in the original order and spacing.\n" +
 			"What came as something else than a JSON object is sent as the bytes that came. The journal's own notes, of\n" +

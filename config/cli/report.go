@@ -37,9 +37,9 @@ type reportFlags struct {
 
 func newReport(env Env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "report [FILE...]",
+		Use:   "report [FILE|DIR...]",
 		Short: "Sum up a range of the journal: traffic, hosts, missed beats, boots, losses, plugin figures",
-		Long: "Sum up the entries of the journal and all its backups, or of the FILEs if given, - for standard input.\n\n" +
+		Long: "Sum up the entries of the journal and all its backups, or of the FILEs and DIRs if given, - for standard input.\n\n" +
 			"A host's heartbeat (ID HTB) promises the next after its interval; one that is later by more than half an\n" +
 			"interval is missed, and so are those that should have come between the last and the end of the range. The range\n" +
 			"begins with the first entry in it. It ends where --until says, but now at the latest, and without --until with the\n" +
@@ -116,6 +116,8 @@ func reportTitle(s *selection, args []string) string {
 		return "standard input"
 	case len(args) == 1:
 		return absolute(args[0])
+	case len(s.options.Journals) > 1:
+		return journalsTitle(s.options.Journals)
 	}
 	dir := filepath.Dir(absolute(args[0]))
 	for _, path := range args {
@@ -124,6 +126,21 @@ func reportTitle(s *selection, args []string) string {
 		}
 	}
 	return fmt.Sprintf("%d journal files in %s", len(args), dir)
+}
+
+// journalsTitle names where several journals are, if they are in one place.
+func journalsTitle(journals []read.Journal) string {
+	above := func(j read.Journal) string {
+		if len(j.Paths) > 0 {
+			return filepath.Dir(absolute(j.Paths[0]))
+		}
+		return filepath.Dir(absolute(j.Dir))
+	}
+	dir := above(journals[0])
+	if slices.ContainsFunc(journals, func(j read.Journal) bool { return above(j) != dir }) {
+		return fmt.Sprintf("%d journals", len(journals))
+	}
+	return fmt.Sprintf("%d journals in %s", len(journals), dir)
 }
 
 // absolute returns path from the root on, if that can be found out.
@@ -147,7 +164,7 @@ func reportWidth(env Env) int {
 // is known.
 func lastBefore(ctx context.Context, r *reading, figures *summary.Report) string {
 	from := figures.From
-	if len(figures.Timeline.Counts) > 0 || from == 0 || slices.Contains(r.options.Paths, read.Stdin) {
+	if len(figures.Timeline.Counts) > 0 || from == 0 || r.options.ReadsStdin() {
 		return ""
 	}
 	before := r.options

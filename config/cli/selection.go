@@ -91,10 +91,12 @@ func (s *selection) prepare(args []string) error {
 	}
 	s.filter, s.named = filter, len(args) > 0
 	s.options = read.Options{
-		Dir: s.cfg.Config.JournalDir, Base: s.cfg.Config.JournalFile, Paths: args, Stdin: s.environ.Stdin,
+		Dir: s.cfg.Config.JournalDir, Base: s.cfg.Config.JournalFile, Stdin: s.environ.Stdin,
 		Since: since, Until: until, Count: &s.bytesRead,
 	}
-	return nil
+	journals, err := journalsOf(args, s.cfg.Config.JournalFile)
+	setJournals(&s.options, journals)
+	return err
 }
 
 // times are the bounds of the selection; the zero time does not bound.

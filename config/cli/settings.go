@@ -60,7 +60,9 @@ func (s *settings) load(env Env) (config.Loaded, error) { return s.loadNeeded(en
 func (s *settings) loadReading(env Env, files []string) (config.Loaded, error) {
 	needed := slices.Clone(s.names)
 	if len(files) > 0 {
-		needed = slices.DeleteFunc(needed, func(name string) bool { return name == "journal_dir" || name == "journal_file" })
+		needed = slices.DeleteFunc(needed, func(name string) bool {
+			return name == "journal_dir" || name == "journal_file" && !slices.ContainsFunc(files, isDir)
+		})
 	}
 	loaded, err := s.loadNeeded(env, needed)
 	printWarnings(env, loaded)

@@ -15,7 +15,7 @@ import (
 
 func newVerify(env Env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "verify [FILE...]",
+		Use:   "verify [FILE|DIR...]",
 		Short: "Check every line of every file, and list the gaps",
 		Long: "Read the journal and all its backups, or the FILEs, and check that each line is a whole entry, that its two\n" +
 			"times agree, that times do not go back by more than a minute from line to line and file to file, and that\n" +
@@ -47,12 +47,13 @@ func verify(ctx context.Context, r *reading, asJSON bool) error {
 	}
 	var result read.VerifyResult
 	check := func(ctx context.Context) (err error) {
-		result, err = read.Verify(ctx, read.VerifyOptions{Options: r.options, Fault: p.fault, Gap: p.gap, Block: r.bar.show})
+		opt := read.VerifyOptions{Options: r.options, Fault: p.fault, Gap: p.gap, Block: r.bar.show}
+		result, err = read.VerifyEach(ctx, opt, p.journal)
 		r.entries = result.Entries
 		return err
 	}
 	return r.run(ctx, check, func(interrupted bool) error {
-		p.result(result)
+		p.result(result, len(r.options.Journals))
 		if result.Faults == 0 || interrupted {
 			return nil
 		}
@@ -88,21 +89,42 @@ func (p verifyPrinter) gap(g read.GapAt) {
 	_ = p.json.Encode(map[string]any{"gap": g})
 }
 
-func (p verifyPrinter) result(r read.VerifyResult) {
+// journal prints what one of several journals was found to hold.
+func (p verifyPrinter) journal(j read.Journal, r read.VerifyResult) {
+	if p.json != nil {
+		_ = p.json.Encode(map[string]any{"journal": struct {
+			Path string `json:"path"`
+			read.VerifyResult
+		}{j.String(), r}})
+		return
+	}
+	fmt.Fprintf(p.w, "%s: %s\n", visible(j.String()), verifyText(r, ""))
+}
+
+// result prints what all was found to hold; journals is how many they are, 0 if there is but one.
+func (p verifyPrinter) result(r read.VerifyResult, journals int) {
 	if p.json != nil {
 		_ = p.json.Encode(map[string]any{"result": r})
 		return
 	}
-	between := ""
+	of := ""
+	if journals > 0 {
+		of = " of " + plural(int64(journals), "journal")
+	}
+	fmt.Fprintln(p.w, verifyText(r, of))
+}
+
+// verifyText is a result in one line; of says whose files they are.
+func verifyText(r read.VerifyResult, of string) string {
+	between, lost := "", ""
 	if r.Entries > 0 {
 		between = fmt.Sprintf(" from %s to %s", utc(r.First), utc(r.Last))
 	}
-	fmt.Fprintf(p.w, "%s in %s, %d bytes%s: %s, %s", plural(r.Entries, "entry"), plural(int64(r.Files), "file"), r.Bytes,
-		between, plural(r.Faults, "fault"), plural(r.Gaps, "gap"))
 	if r.Lost > 0 {
-		fmt.Fprintf(p.w, " with %s lost", plural(r.Lost, "message"))
+		lost = fmt.Sprintf(" with %s lost", plural(r.Lost, "message"))
 	}
-	fmt.Fprintln(p.w)
+	return fmt.Sprintf("%s in %s%s, %d bytes%s: %s, %s%s", plural(r.Entries, "entry"), plural(int64(r.Files), "file"), of, r.Bytes,
+		between, plural(r.Faults, "fault"), plural(r.Gaps, "gap"), lost)
 }
 
 func utc(at journal.Instant) string { return at.Time().Format("2006-01-02T15:04:05.000Z") }

@@ -21,12 +21,12 @@ type Back struct {
 	end   int64       // cur is still to be read up to here: behind a newline, or the end of the file
 	ended bool
 	start *Cursor // behind the newest line; nil before the first file was opened
+	parking
 }
 
-// OpenBack starts a reading from the newest entry to the oldest. A missing file gives an error that wraps fs.ErrNotExist
-// at the first Read.
-func OpenBack(opt Options) *Back {
-	s := &Back{bounds: boundsOf(opt), ordered: true}
+// openBack starts a backward reading of one journal; room is for what is set aside while others are read, and may be nil.
+func openBack(opt Options, room *scratch) *Back {
+	s := &Back{bounds: boundsOf(opt), ordered: true, parking: parking{room: room}}
 	if len(opt.Paths) == 0 {
 		s.files = newBackChain(opt)
 		return s
@@ -46,6 +46,11 @@ func (s *Back) Read(ctx context.Context, b *Block) error {
 		if s.ended {
 			return io.EOF
 		}
+		if s.parked {
+			if err := s.wake(ctx, b); err != nil || b.Fault != nil {
+				return unlessDone(ctx, b, err)
+			}
+		}
 		if s.cur == nil {
 			if err := s.open(ctx, b); err != nil || b.Fault != nil {
 				return unlessDone(ctx, b, err)
@@ -58,13 +63,12 @@ func (s *Back) Read(ctx context.Context, b *Block) error {
 	return ctx.Err()
 }
 
-// End is the position behind the newest entry of all, from which Follow goes on without a gap. It is known once Read has
-// given a block or io.EOF.
-func (s *Back) End() Cursor {
+// Ends implements Backward.
+func (s *Back) Ends() []*Cursor {
 	if s.start == nil {
-		return Cursor{}
+		return []*Cursor{{}}
 	}
-	return *s.start
+	return []*Cursor{s.start}
 }
 
 // open goes to the next file that may hold entries of the time asked for. If the file is broken, the fault comes first, in
@@ -83,10 +87,13 @@ func (s *Back) open(ctx context.Context, b *Block) error {
 		s.end = 0
 		return nil
 	}
-	if f.plain {
+	switch {
+	case f.plain:
 		s.text = f.raw
 		s.end, err = f.wholeSize(ctx)
-	} else {
+	case s.room != nil && f.regular:
+		s.text, s.end, err = s.setAside(ctx, f)
+	default:
 		s.text, s.end, err = f.spill(ctx)
 	}
 	if s.start == nil {
@@ -103,7 +110,7 @@ func (s *Back) open(ctx context.Context, b *Block) error {
 // fill puts the lines before s.end into b, as many as fit. At the start of the file it closes it.
 func (s *Back) fill(b *Block) error {
 	b.Path = s.cur.Path
-	for size := int64(blockBytes); s.end > 0; size *= 2 {
+	for size := int64(b.size()); s.end > 0; size *= 2 {
 		start := max(0, s.end-size)
 		buf := b.sized(int(size) / 2)[:s.end-start]
 		if _, err := s.text.ReadAt(buf, start); err != nil {

@@ -19,6 +19,8 @@ type Block struct {
 
 	start Cursor // of Data
 	buf   []byte // the memory behind Data, kept for the next read
+	unit  int    // how much is read at once; 0: blockBytes
+	runs  []run  // where Data is from, if it is of several journals; Path, Offset, Number and start are of no use then
 }
 
 // Source gives a journal in blocks. Read fills b, using its memory again; io.EOF says that there are no more.
@@ -32,7 +34,15 @@ const (
 	maxLine    = 64 << 20  // a longer line is a fault, and skipped
 )
 
-func (b *Block) reset() { *b = Block{buf: b.buf} }
+func (b *Block) reset() { *b = Block{buf: b.buf, unit: b.unit, runs: b.runs[:0]} }
+
+// size is how much is read at once.
+func (b *Block) size() int {
+	if b.unit > 0 {
+		return b.unit
+	}
+	return blockBytes
+}
 
 // End is the position behind Data, from which Follow goes on with what came after it; the zero Cursor if there is no Data.
 func (b *Block) End() Cursor {
@@ -42,8 +52,11 @@ func (b *Block) End() Cursor {
 	return b.at(len(b.Data))
 }
 
-// at is the position of pos, an index into b.Data.
+// at is the position of pos, an index into b.Data. Of several journals it is in that of the line which ends at pos.
 func (b *Block) at(pos int) Cursor {
+	if len(b.runs) > 0 {
+		return b.runs[b.runOf(max(0, pos-1))].at(pos)
+	}
 	at := b.start
 	at.Offset = b.Offset + int64(pos)
 	return at
@@ -52,7 +65,7 @@ func (b *Block) at(pos int) Cursor {
 // sized returns b's memory, with room for a block behind the first need bytes. Memory that an unusually long line took is
 // let go of.
 func (b *Block) sized(need int) []byte {
-	if size := max(blockBytes, 2*need); len(b.buf) < size || len(b.buf) > 4*size {
+	if size := max(b.size(), 2*need); len(b.buf) < size || len(b.buf) > 4*size {
 		b.buf = make([]byte, size)
 	}
 	return b.buf

@@ -18,6 +18,8 @@ type sequence interface {
 	next() (*file, error)
 	// seek leaves out the files that hold nothing as new as since, a time in Unix milliseconds. It is called first.
 	seek(since int64) error
+	// again opens a file that next has given and that was closed since, wherever it is now; nil: it is gone.
+	again(f *file) *file
 }
 
 // maxStepBack is how far the time may go back from one line of a journal to a later one. Looking for a time skips what

@@ -32,6 +32,8 @@ type Follower struct {
 	leave     bool      // a later file holds something: the current one is left at its end
 	missed    bool      // to be said with the next block
 	cut       bool      // the current file ended before the position, to be said with the next block
+	polled    bool      // Read gives errIdle where it would wait
+	held      int       // files that may be held open after the current one
 }
 
 const (
@@ -43,7 +45,7 @@ const (
 // Follow starts at a position; the zero Cursor is the oldest entry that there is. Since in opt leaves out what is older
 // as Open does. The journal must be there. If the position is not there any more, Follow starts at the one after it.
 func Follow(opt Options, at Cursor) (*Follower, error) {
-	f := &Follower{chain: *newChain(opt)}
+	f := &Follower{chain: *newChain(opt), held: maxHeld}
 	f.chain.follow = true
 	since := boundsOf(opt).since
 	if at != (Cursor{}) || since == 0 {
@@ -150,6 +152,9 @@ func (f *Follower) end(ctx context.Context, b *Block) error {
 	}
 	var err error
 	if f.leave, err = f.laterHolds(); !f.leave && err == nil {
+		if f.polled {
+			return errIdle
+		}
 		_ = wait(ctx, pollEvery) // Read returns the error of ctx.
 	}
 	return err
@@ -202,7 +207,7 @@ func (f *Follower) refresh(b *Block) error {
 // openLater opens the files that have come after those known, as many as may be held open.
 func (f *Follower) openLater(b *Block) error {
 	began, made := time.Now(), f.chain.made
-	for len(f.files) <= maxHeld && !f.chain.current() {
+	for len(f.files) <= f.held && !f.chain.current() {
 		next, err := f.chain.next()
 		if errors.As(err, &b.Fault) {
 			return nil

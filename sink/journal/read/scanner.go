@@ -13,18 +13,20 @@ type Scanner struct {
 	Filter  *journal.Filter     // nil takes every entry
 	OnFault func(*CorruptError) // called for lines that are no entries, and for the faults of blocks; may be nil
 
-	block  *Block
-	pos    int // in block.Data, where the next line starts; or ends, in reverse
-	number int64
-	behind int    // in block.Data, where the current entry ends; 0: there is none
-	at     Cursor // the position while there is no current entry: behind the lines of the blocks so far
-	entry  journal.Entry
-	finder finder
+	block   *Block
+	pos     int // in block.Data, where the next line starts; or ends, in reverse
+	number  int64
+	run     int    // in block.runs, of the line asked for last; -1: none yet
+	counted int    // in block.Data, of the line that number is of, if there are runs
+	behind  int    // in block.Data, where the current entry ends; 0: there is none
+	at      Cursor // the position while there is no current entry: behind the lines of the blocks so far
+	entry   journal.Entry
+	finder  finder
 }
 
 // Reset goes on with the lines of b, which must stay as it is until the last Next.
 func (s *Scanner) Reset(b *Block) {
-	s.block, s.pos, s.number, s.behind = b, 0, b.Number, 0
+	s.block, s.pos, s.number, s.behind, s.run = b, 0, b.Number, 0, -1
 	if b.Reverse {
 		s.pos = len(b.Data)
 	}
@@ -82,7 +84,7 @@ func (s *Scanner) line() (line []byte, start int, ok bool) {
 		return s.lineBack()
 	}
 	start = s.finder.lineFrom(s.pos)
-	if s.number > 0 {
+	if s.number > 0 && len(s.block.runs) == 0 {
 		s.number += int64(bytes.Count(s.block.Data[s.pos:start], newline))
 	}
 	if s.pos = start; start == len(s.block.Data) {
@@ -103,15 +105,17 @@ func (s *Scanner) lineBack() (line []byte, start int, ok bool) {
 
 // take makes line the current entry if it is one that matches.
 func (s *Scanner) take(line []byte, start int) bool {
-	number := s.number
-	if number > 0 {
+	e, taken, err := s.Filter.Take(line)
+	skipped := !taken && err == nil
+	if !skipped {
+		e.Path, e.Number, e.Offset = s.origin(start)
+	}
+	if s.number > 0 && len(s.block.runs) == 0 {
 		s.number++
 	}
-	e, taken, err := s.Filter.Take(line)
-	if !taken && err == nil {
+	if skipped {
 		return false
 	}
-	e.Path, e.Number, e.Offset = s.block.Path, number, s.block.Offset+int64(start)
 	if err != nil {
 		s.fault(&e, err)
 		return false

@@ -13,10 +13,11 @@ import (
 )
 
 // Options say what a reading covers. Paths, if given, are the files; otherwise it is the journal Base in Dir, with all
-// its backups.
+// its backups. Journals, if given, stand in place of all that: they are merged by time, each in its own order.
 type Options struct {
 	Dir, Base string
 	Paths     []string
+	Journals  []Journal
 	Stdin     io.Reader // what the path "-" reads
 
 	// Since and Until bound the receipt of the entries, Since included and Until not; zero does not bound. A reading
@@ -32,10 +33,18 @@ type Options struct {
 
 // Open starts a reading. A missing file gives an error that wraps fs.ErrNotExist, here or at the first Read.
 func Open(opt Options) (Source, error) {
-	if opt.Reverse {
+	switch {
+	case opt.Reverse:
 		return OpenBack(opt), nil
+	case len(opt.Journals) > 0:
+		return openMerged(opt, false)
 	}
-	s := &stream{bounds: boundsOf(opt), ordered: true}
+	return openStream(opt, nil)
+}
+
+// openStream starts a forward reading of one journal; room is for what is set aside while others are read, and may be nil.
+func openStream(opt Options, room *scratch) (*stream, error) {
+	s := &stream{bounds: boundsOf(opt), ordered: true, parking: parking{room: room}}
 	if len(opt.Paths) == 0 {
 		s.files = newChain(opt)
 	} else {
@@ -75,6 +84,9 @@ type stream struct {
 	current
 	lines lines
 	ended bool
+	on    bool    // it is to be followed by more, so a line that is not whole yet is left to that
+	end   *Cursor // behind what was read so far; nil before the first file was opened
+	parking
 }
 
 // Read implements Source.
@@ -83,6 +95,11 @@ func (s *stream) Read(ctx context.Context, b *Block) error {
 		b.reset()
 		if s.ended {
 			return io.EOF
+		}
+		if s.parked {
+			if err := s.wake(b); err != nil || b.Fault != nil {
+				return unlessDone(ctx, b, err)
+			}
 		}
 		if s.cur == nil {
 			if err := s.open(b); err != nil || b.Fault != nil {
@@ -166,11 +183,15 @@ func (s *stream) fill(ctx context.Context, b *Block) error {
 	switch {
 	case err == nil:
 		b.start = s.cur.at(b.Offset)
+		s.pass()
 		s.ended = s.ordered && s.beyond(b.Data)
 		return nil
 	case err == io.EOF:
-		s.lines.takeRest(b)
+		if !s.on || !s.cur.growing() {
+			s.lines.takeRest(b)
+		}
 		b.start = s.cur.at(b.Offset)
+		s.pass()
 		return s.closeFile()
 	}
 	b.Fault = &CorruptError{Path: s.cur.Path, Line: s.lines.number, Offset: s.lines.offset, Err: err}

@@ -18,14 +18,14 @@ func tail(ctx context.Context, opt Options, n int, filter *journal.Filter) ([]jo
 	defer source.Close()
 	r := NewReader(ctx, source, filter, nil)
 	var entries []journal.Entry
-	for (len(entries) < n || source.start == nil) && r.Next() {
+	for (len(entries) < n || source.(*Back).start == nil) && r.Next() {
 		entries = append(entries, r.Entry().Clone())
 	}
 	if r.Err() != nil {
 		return nil, Cursor{}, r.Err()
 	}
 	slices.Reverse(entries)
-	return entries[max(0, len(entries)-n):], source.End(), nil
+	return entries[max(0, len(entries)-n):], *source.Ends()[0], nil
 }
 
 func TestReverseGivesTheSameEntriesLastFirst(t *testing.T) {
