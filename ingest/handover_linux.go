@@ -26,7 +26,7 @@ func adopt(f *os.File, buffer int) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.handedOver = true
+	s.handedOver, s.name = true, nameOf(fd)
 	if addr.Addr().Is6() {
 		only, err := unix.GetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY)
 		s.onlyIPv6 = err == nil && only != 0
@@ -36,6 +36,19 @@ func adopt(f *os.File, buffer int) (*socket, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// nameOf names a socket for as long as it lives, whoever holds it: by the kernel's cookie, which counts up from each boot,
+// and by the boot. Where /proc does not tell that, the cookie must do. It is empty on a kernel that has no cookies; such a
+// one (before 4.6) does not tell of drops either.
+func nameOf(fd int) string {
+	cookie, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_COOKIE)
+	if err != nil {
+		return ""
+	}
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	const enough = 13 // of its 36 digits and dashes
+	return fmt.Sprintf("%x.%s", cookie, boot[:min(len(boot), enough)])
 }
 
 // boundUDP is the address that the UDP socket fd is bound to. Any other descriptor is an error that says what it is.

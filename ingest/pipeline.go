@@ -17,8 +17,13 @@ type Appender interface {
 	// Append takes lines that are whole and hold this many entries, and does not keep them. All or none are taken; an
 	// error says why none was.
 	Append(lines []byte, entries int) error
-	// NoteLoss tells of datagrams that were lost before they could be received.
-	NoteLoss(reason string, lost uint64, first, last time.Time)
+	// NoteDrops tells of datagrams that the kernel dropped, between first and last, since a socket's buffer was full. The
+	// socket's name, if it has one, is one that WatchDrops was told; then lost may be 0: its counter was looked at.
+	NoteDrops(socket string, lost uint64, first, last time.Time)
+	// WatchDrops has what NoteDrops is told of a socket that outlives the process kept for the next one. The socket's drop
+	// counter is at count. It returns up to where an earlier process has told of it, and when that looked at it last, both
+	// zero if nothing is known.
+	WatchDrops(socket string, count uint32) (noted uint32, at time.Time)
 	// Note takes a message of the journal's own, and does not keep it. It is not one of the entries of Append.
 	Note(message []byte) error
 }
@@ -32,8 +37,11 @@ type Discard struct{}
 // Append takes nothing: it returns ErrDisabled.
 func (Discard) Append([]byte, int) error { return ErrDisabled }
 
-// NoteLoss does nothing.
-func (Discard) NoteLoss(string, uint64, time.Time, time.Time) {}
+// NoteDrops does nothing.
+func (Discard) NoteDrops(string, uint64, time.Time, time.Time) {}
+
+// WatchDrops knows of no socket: nothing is noted.
+func (Discard) WatchDrops(string, uint32) (noted uint32, at time.Time) { return 0, time.Time{} }
 
 // Note does nothing.
 func (Discard) Note([]byte) error { return nil }
@@ -185,10 +193,10 @@ func dropReason(err error) string {
 	return "queue"
 }
 
-// noteKernelLoss counts datagrams that the socket's buffer had no room for, and has it noted in the journal.
-func (p *pipeline) noteKernelLoss(lost uint64, first, last time.Time) {
+// noteDrops counts datagrams that the socket's buffer had no room for, and has it noted in the journal.
+func (p *pipeline) noteDrops(socket string, lost uint64, first, last time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.intake.Kernel += lost
-	p.to.NoteLoss("kernel", lost, first, last)
+	p.to.NoteDrops(socket, lost, first, last)
 }

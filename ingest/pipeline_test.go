@@ -20,6 +20,9 @@ type recorder struct {
 	room    int // entries that still fit; negative: no limit
 	losses  []string
 	notes   []string
+
+	dropsNoted            uint32 // of a socket that has a name
+	dropsFirst, dropsLast time.Time
 }
 
 func (r *recorder) Append(lines []byte, entries int) error {
@@ -40,10 +43,20 @@ func (r *recorder) Append(lines []byte, entries int) error {
 	return nil
 }
 
-func (r *recorder) NoteLoss(reason string, lost uint64, _, _ time.Time) {
+func (r *recorder) NoteDrops(socket string, lost uint64, first, last time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.losses = append(r.losses, fmt.Sprintf("%s %d", reason, lost))
+	if lost > 0 {
+		r.losses = append(r.losses, fmt.Sprintf("kernel %d", lost))
+	}
+	if socket != "" {
+		r.dropsNoted += uint32(lost)
+		r.dropsFirst, r.dropsLast = first, last
+	}
+}
+
+func (r *recorder) WatchDrops(string, uint32) (noted uint32, at time.Time) {
+	return r.dropsNoted, r.dropsLast
 }
 
 func (r *recorder) Note(message []byte) error {

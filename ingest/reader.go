@@ -38,11 +38,13 @@ func (r *reader) run(ctx context.Context, to Appender) {
 	r.pipeline.to = to
 	r.ticked = r.opts.Now()
 	defer r.interruptedBy(ctx)()
+	r.takeOverDrops(r.ticked)
 	for ctx.Err() == nil {
 		r.round(r.socket.receive(r.patience()))
 	}
 	r.drain()
 	r.tick(r.opts.Now())
+	r.leaveDrops()
 	r.pipeline.finish()
 }
 
@@ -140,6 +142,32 @@ func (r *reader) tellErr(err error) {
 	r.refused = err != nil
 }
 
+// takeOverDrops notes at once what the kernel has dropped while nobody read a socket that was handed over. Its counter runs
+// on from one process to the next, so what an earlier one has noted is not noted again.
+func (r *reader) takeOverDrops(now time.Time) {
+	if r.socket.name == "" {
+		return
+	}
+	drops, err := r.socket.drops()
+	if err != nil {
+		return // As each tick will find.
+	}
+	noted, at := r.pipeline.to.WatchDrops(r.socket.name, drops)
+	if lost := drops - noted; lost > 0 {
+		r.pipeline.noteDrops(r.socket.name, uint64(lost), at, now)
+		r.opts.Log.Warn().Uint32("lost", lost).Stringer("addr", r.socket.addr).
+			Msg("kernel dropped journal messages while nobody read the socket: its receive buffer was full; raise ReceiveBuffer= in the socket unit")
+	}
+	r.drops, r.ticked = drops, now
+}
+
+// leaveDrops has the next process know until when this one has counted.
+func (r *reader) leaveDrops() {
+	if r.socket.name != "" {
+		r.pipeline.noteDrops(r.socket.name, 0, r.ticked, r.ticked)
+	}
+}
+
 // calm is how long the kernel must drop nothing for its next loss to be a new one, which the log is told of at once.
 const calm = 10 * time.Second
 
@@ -152,7 +180,7 @@ func (r *reader) countDrops(now time.Time) {
 	}
 	begins := false
 	if lost := drops - r.drops; lost > 0 {
-		r.pipeline.noteKernelLoss(uint64(lost), r.ticked, now)
+		r.pipeline.noteDrops(r.socket.name, uint64(lost), r.ticked, now)
 		r.unsaid += uint64(lost)
 		begins = now.Sub(r.lossy) >= calm
 		r.lossy = now

@@ -41,10 +41,11 @@ type rawConn = syscall.RawConn
 // counts all of them as one drop, and the intake would not add up.
 type socket struct {
 	addr       netip.AddrPort
-	granted    int  // bytes of receive buffer
-	handedOver bool // it was bound by someone else, who goes on holding it
-	onlyIPv6   bool // it is :: and IPv4 does not reach it
-	waiting    int  // bytes of its buffer that were taken when it was handed over
+	granted    int    // bytes of receive buffer
+	handedOver bool   // it was bound by someone else, who goes on holding it
+	onlyIPv6   bool   // it is :: and IPv4 does not reach it
+	waiting    int    // bytes of its buffer that were taken when it was handed over
+	name       string // of one that was handed over: what no other socket is called that its drops could be taken for
 
 	fd          int
 	epoll       int

@@ -16,10 +16,11 @@ type rawConn = syscall.RawConn
 // socket is a bound UDP socket that is read one datagram at a time: the plain way, for systems without recvmmsg.
 type socket struct {
 	addr       netip.AddrPort
-	granted    int  // bytes of receive buffer; what was asked for, since not every system tells
-	handedOver bool // false: that is for Linux
-	onlyIPv6   bool // it is :: and IPv4 does not reach it
-	waiting    int  // of one that was handed over
+	granted    int    // bytes of receive buffer; what was asked for, since not every system tells
+	handedOver bool   // false: that is for Linux
+	onlyIPv6   bool   // it is :: and IPv4 does not reach it
+	waiting    int    // of one that was handed over
+	name       string // of one that was handed over
 
 	conn   *net.UDPConn
 	buffer [64 << 10]byte

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,14 +22,29 @@ import (
 type owed struct {
 	Lost    []keptLoss `json:"lost,omitempty"`
 	Waiting *waiting   `json:"waiting,omitempty"`
+
+	// Noting is the part of Lost whose note is being written. A kill leaves this here, though the note may be in the file
+	// already; then it stands at its end.
+	Noting *keptLoss `json:"noting,omitempty"`
+	// Drops has what has been counted of sockets that outlive the process, Lost included, so that what a kill leaves is
+	// always of one moment.
+	Drops []socketDrops `json:"drops,omitempty"`
 }
 
 // keptLoss is a loss that no note in the file tells of.
 type keptLoss struct {
 	Reason string `json:"reason"`
 	Lost   uint64 `json:"lost"`
-	First  int64  `json:"first"` // Unix milliseconds
+	First  int64  `json:"first"` // Unix milliseconds; 0: not known
 	Last   int64  `json:"last"`
+}
+
+func kept(l loss) keptLoss {
+	return keptLoss{l.reason, l.lost, int64(journal.InstantOf(l.first)), int64(journal.InstantOf(l.last))}
+}
+
+func (k keptLoss) loss() loss {
+	return loss{k.Reason, k.Lost, journal.Instant(k.First).Time(), journal.Instant(k.Last).Time()}
 }
 
 // waiting are the entries in memory while writes fail. If the process is killed, they are lost, except those that were
@@ -58,8 +74,13 @@ func (j *Journal) owed() owed {
 	defer j.queue.mu.Unlock()
 	var o owed
 	for _, l := range j.losses.owed {
-		o.Lost = append(o.Lost, keptLoss{l.reason, l.lost, l.first.UnixMilli(), l.last.UnixMilli()})
+		o.Lost = append(o.Lost, kept(l))
 	}
+	if j.noting != nil {
+		noting := kept(*j.noting)
+		o.Noting = &noting
+	}
+	o.Drops = slices.Clone(j.drops)
 	if failing && j.queue.entries > 0 {
 		o.Waiting = &waiting{j.queue.entries, since.UnixMilli(), j.opts.Now().UnixMilli(), size}
 	}
@@ -120,9 +141,10 @@ func (j *Journal) recall() {
 			before.Lost = append(before.Lost, keptLoss{"killed", w.Entries - written, w.First, w.Last})
 		}
 	}
+	j.drops = slices.Clone(before.Drops)
 	var lost uint64
-	for _, l := range before.Lost {
-		j.losses.owe(loss{l.Reason, l.Lost, time.UnixMilli(l.First), time.UnixMilli(l.Last)})
+	for _, l := range withoutNoted(before.Lost, before.Noting, j.ends) {
+		j.losses.owe(l.loss())
 		lost += l.Lost
 	}
 	if lost > 0 {
@@ -131,6 +153,46 @@ func (j *Journal) recall() {
 	j.keeping.kept = before
 	j.keeping.any.Store(true)
 	_ = j.keepOwed(true) // Without what was waiting, which is lost for good now.
+}
+
+// withoutNoted leaves out of lost what the note says that was being written, if it is in the file: if that ends with it.
+func withoutNoted(lost []keptLoss, noting *keptLoss, ends func(message []byte) bool) []keptLoss {
+	if noting == nil {
+		return lost
+	}
+	gap := noting.loss()
+	if !ends(gap.appendMessage(nil)) {
+		return lost
+	}
+	var rest []keptLoss
+	for _, l := range lost {
+		if l.Reason == noting.Reason {
+			l.Lost -= min(l.Lost, noting.Lost)
+			l.First = noting.Last
+		}
+		if l.Lost > 0 {
+			rest = append(rest, l)
+		}
+	}
+	return rest
+}
+
+// ends reports whether the last line of the live file has this message.
+func (j *Journal) ends(message []byte) bool {
+	file, err := os.Open(filepath.Join(j.opts.Dir, j.opts.File))
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	const longest = 4096 // of a line with a note
+	tail, _ := io.ReadAll(io.NewSectionReader(file, max(0, info.Size()-longest), longest))
+	tail = bytes.TrimSuffix(tail, []byte{'\n'})
+	entry, err := journal.ParseLine(tail[bytes.LastIndexByte(tail, '\n')+1:])
+	return err == nil && bytes.Equal(entry.Message, message)
 }
 
 // entriesBehind counts the entries in the live file behind the first size bytes of it, its own notes left out. A file

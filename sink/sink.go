@@ -56,6 +56,8 @@ type Journal struct {
 
 	// The rest is guarded by queue.mu, so that the figures add up whenever someone looks.
 	losses    losses
+	noting    *loss         // the note about it is being written; nil: none is
+	drops     []socketDrops // of sockets that outlive the process
 	encoder   *journal.Encoder
 	scratch   []byte
 	written   written
@@ -150,6 +152,18 @@ func (j *Journal) NoteLoss(reason string, lost uint64, first, last time.Time) {
 	defer j.queue.mu.Unlock()
 	j.losses.add(reason, lost, first, last)
 	j.noteLossesLocked()
+}
+
+// NoteDrops counts datagrams that the kernel dropped for lack of room in a socket's buffer, between first and last, and
+// notes it in the journal. The socket has the name that WatchDrops was told, or "".
+func (j *Journal) NoteDrops(socket string, lost uint64, first, last time.Time) {
+	j.queue.mu.Lock()
+	defer j.queue.mu.Unlock()
+	j.countDropsLocked(socket, lost, last)
+	if lost > 0 {
+		j.losses.add("kernel", lost, first, last)
+		j.noteLossesLocked()
+	}
 }
 
 // Note journals a message of the journal's own, which must be a compact JSON object, as from Options.Source. It is not

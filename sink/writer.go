@@ -36,6 +36,7 @@ func (j *Journal) writeChunk(c *chunk) {
 	pause := firstPause
 	for {
 		j.health.begin("write")
+		j.beginNote(c)
 		n, err := j.file.Write(rest)
 		j.settle(c, rest[:n])
 		rest = rest[n:]
@@ -61,6 +62,18 @@ func (j *Journal) writeChunk(c *chunk) {
 	}
 }
 
+// beginNote keeps that the note about a loss is being written, if that is what c is: a kill between its writing and the
+// record of that must not have it written twice.
+func (j *Journal) beginNote(c *chunk) {
+	if c.gap == nil {
+		return
+	}
+	j.queue.mu.Lock()
+	j.noting = c.gap
+	j.queue.mu.Unlock()
+	_ = j.keepOwed(false)
+}
+
 // settle counts lines of c as written.
 func (j *Journal) settle(c *chunk, lines []byte) {
 	if len(lines) == 0 {
@@ -76,6 +89,7 @@ func (j *Journal) settle(c *chunk, lines []byte) {
 	j.written.add(c, len(lines), entries)
 	if c.gap != nil {
 		j.losses.settled(*c.gap)
+		j.noting = nil
 	}
 	j.lastWrite = j.opts.Now()
 }
