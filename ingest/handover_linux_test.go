@@ -2,6 +2,8 @@ package ingest
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"net"
 	"os"
 	"strings"
@@ -236,5 +238,72 @@ func TestWhatWaitedIsNotHeldAgainstItsSourcesRate(t *testing.T) {
 	r.round(r.socket.receive(time.Minute))
 	if got := to.entries - waiting; got != limit {
 		t.Errorf("got %d of the %d that came later, want %d", got, later, limit)
+	}
+}
+
+// TestDropsOfAnEarlierListenerAreNotToldAgain: the counter of a socket runs on.
+func TestDropsOfAnEarlierListenerAreNotToldAgain(t *testing.T) {
+	holder, file := held(t, "udp", "127.0.0.1:0")
+	if err := holder.SetReadBuffer(4096); err != nil {
+		t.Fatal(err)
+	}
+	to := &recorder{room: -1}
+	var log bytes.Buffer
+	lose := func() (kernel uint64) {
+		conn := dial(t, holder.LocalAddr().String())
+		for range 100 {
+			send(t, conn, `{"ID":"HTB"}`)
+		}
+		l, err := Listen(Options{HandedOver: []*os.File{file}, BufferBytes: 4096, Log: zerolog.New(&log)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if file, err = holder.File(); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		l.Serve(ctx, to)
+		ledger := l.Ledger(nil)
+		if ledger.Kernel == 0 || ledger.Received+ledger.Kernel != 100 {
+			t.Errorf("sent 100, ledger %+v", ledger)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return ledger.Kernel
+	}
+	first, before := lose(), time.Now()
+	second := lose()
+	if want := fmt.Sprintf("[kernel %d kernel %d]", first, second); fmt.Sprint(to.losses) != want || to.dropsNoted != uint32(first+second) {
+		t.Errorf("noted %v, %d in all; want %s", to.losses, to.dropsNoted, want)
+	}
+	if to.dropsLast.Before(before) {
+		t.Errorf("looked at last: got %v, want a time after %v", to.dropsLast, before)
+	}
+	if got := strings.Count(log.String(), "while nobody read the socket"); got != 2 {
+		t.Errorf("the log tells of it %d times, want twice:\n%s", got, log.String())
+	}
+	_ = file.Close()
+}
+
+func TestSocketThatIsHandedOverHasANameOfItsOwnThatStays(t *testing.T) {
+	holder, file := held(t, "udp", "127.0.0.1:0")
+	_, other := held(t, "udp", "127.0.0.1:0")
+	again, err := holder.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range []*os.File{file, again, other} {
+		sockets, err := adoptAll([]*os.File{f}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, sockets[0].name)
+		_ = closeAll(sockets)
+	}
+	if names[0] == "" || names[0] != names[1] || names[0] == names[2] || len(names[0]) > 32 {
+		t.Errorf("got names %q, want two equal ones and another, of at most 32 bytes", names)
 	}
 }

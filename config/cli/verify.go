@@ -82,8 +82,12 @@ func (p verifyPrinter) fault(f *read.CorruptError) {
 
 func (p verifyPrinter) gap(g read.GapAt) {
 	if p.json == nil {
-		fmt.Fprintf(p.w, "gap    %s:%d: %s lost (%s) from %s to %s\n",
-			g.Path, g.Line, plural(g.Lost, "message"), visible(g.Reason), utc(g.First), utc(g.Last))
+		from := ""
+		if g.First != 0 { // Else it is not known since when.
+			from = "from " + utc(g.First) + " "
+		}
+		fmt.Fprintf(p.w, "gap    %s:%d: %s lost (%s) %sto %s\n",
+			g.Path, g.Line, plural(g.Lost, "message"), visible(g.Reason), from, utc(g.Last))
 		return
 	}
 	_ = p.json.Encode(map[string]any{"gap": g})
