@@ -264,7 +264,7 @@ func TestDropsOfAnEarlierListenerAreNotToldAgain(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		l.Serve(ctx, to)
-		ledger := l.Ledger(nil)
+		ledger := l.Intake(nil)
 		if ledger.Kernel == 0 || ledger.Received+ledger.Kernel != 100 {
 			t.Errorf("sent 100, ledger %+v", ledger)
 		}

@@ -21,7 +21,7 @@ type Appender interface {
 	// socket's name, if it has one, is one that WatchDrops was told; then lost may be 0: its counter was looked at.
 	NoteDrops(socket string, lost uint64, first, last time.Time)
 	// WatchDrops has what NoteDrops is told of a socket that outlives the process kept for the next one. The socket's drop
-	// counter is at count. It returns up to where an earlier process has told of it, and when that looked at it last, both
+	// counter is at count. It returns up to where an earlier process has told of it, and when that counted last, both
 	// zero if nothing is known.
 	WatchDrops(socket string, count uint32) (noted uint32, at time.Time)
 	// Note takes a message of the journal's own, and does not keep it. It is not one of the entries of Append.
