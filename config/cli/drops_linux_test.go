@@ -79,10 +79,10 @@ func wantDrops(t *testing.T, dir string, sent int, want ...uint64) {
 }
 
 // startSmall starts a daemon whose socket has a small buffer, and outlives it.
-func startSmall(t *testing.T, environ ...string) (v *victim, socket *os.File, l *load) {
+func startSmall(t *testing.T) (v *victim, socket *os.File, l *load) {
 	t.Helper()
 	addr, socket := holderOf(t, small)
-	v = handedOver(t, []*os.File{socket}, append(environ, "LISTEN_BUFFER=4KiB")...)
+	v = handedOver(t, []*os.File{socket}, "LISTEN_BUFFER=4KiB")
 	v.restart(t)
 	return v, socket, loadFor(t, addr)
 }
