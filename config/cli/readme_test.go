@@ -24,6 +24,7 @@ const (
 	configPage  = "config/README.md"
 	reportPage  = "config/cli/report/README.md"
 	scriptsPage = "scripts/README.md"
+	deployPage  = "scripts/deploy/README.md"
 )
 
 func readme(t *testing.T) string {
@@ -285,7 +286,7 @@ func TestReadmeLeavesTheDetailsToOtherPages(t *testing.T) {
 func TestReadmeLinksLeadSomewhere(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
 	linked := map[string]bool{}
-	pages := []string{mainPage, sinkPage, readingPage, configPage, reportPage, scriptsPage}
+	pages := []string{mainPage, sinkPage, readingPage, configPage, reportPage, scriptsPage, deployPage}
 	for _, from := range pages {
 		for _, m := range link.FindAllStringSubmatch(page(t, from), -1) {
 			to := filepath.Join(filepath.Dir(from), m[1])
