@@ -124,10 +124,10 @@ func (c *chain) openNew(candidate names.File) (*file, error) {
 		return nil, nil // A copy that is not whole yet.
 	}
 	wasLive := c.wasLive(f)
-	if wasLive {
+	if wasLive && c.step > 0 {
 		c.last.File, c.ended = f.File, false
 	}
-	if wasLive || f.same(c.last) || copied && (c.seen[f.fingerprint.hash] || f.fingerprint.hash == 0) {
+	if wasLive || c.copiesLive(f) || f.same(c.last) || copied && (c.seen[f.fingerprint.hash] || f.fingerprint.hash == 0) {
 		c.pass(f)
 		return nil, f.close()
 	}
@@ -141,6 +141,19 @@ func (c *chain) wasLive(f *file) bool {
 	}
 	c.last.identify()
 	return f.same(c.last) || !f.plain && f.fingerprint.hash == c.last.fingerprint.hash && f.fingerprint.hash != 0
+}
+
+// copiesLive reports whether f is a compressed copy of the live file, which holds all of it and perhaps more since.
+func (c *chain) copiesLive(f *file) bool {
+	if f.plain || f.fingerprint.hash == 0 || c.ended {
+		return false
+	}
+	live, err := c.opener.open(names.File{Path: filepath.Join(c.dir, c.base)})
+	if err != nil {
+		return false // Who reads it reports that.
+	}
+	defer live.close()
+	return live.fingerprint.hash == f.fingerprint.hash
 }
 
 // unreadable is the error for a file that cannot be opened. The chain counts it as dealt with and goes on behind it.
