@@ -78,7 +78,7 @@ func newImage(binary, arch string, s source.Source) (image, error) {
 	if made.layer, err = layer(program, s.Time); err != nil {
 		return image{}, fmt.Errorf("make the layer: %w", err)
 	}
-	if made.packed, err = compress(made.layer); err != nil {
+	if made.packed, err = source.Compress(made.layer); err != nil {
 		return image{}, fmt.Errorf("compress the layer: %w", err)
 	}
 	made.config, err = json.Marshal(imageConfig{

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"fmt"
 	"os"
@@ -46,7 +45,7 @@ func (p packaging) writePages(ctx context.Context) error {
 	if err := p.write("hb.yaml", commentedOut(example)); err != nil {
 		return err
 	}
-	changes, err := compress(p.changeLog())
+	changes, err := source.Compress(p.changeLog())
 	if err != nil {
 		return err
 	}
@@ -85,7 +84,7 @@ func (p packaging) writeManual(ctx context.Context, program string) error {
 		if err != nil {
 			return err
 		}
-		packed, err := compress(text)
+		packed, err := source.Compress(text)
 		if err != nil {
 			return err
 		}
@@ -126,7 +125,7 @@ func (p packaging) writeForArch(ctx context.Context, arch string) error {
 	if err != nil {
 		return err
 	}
-	packed, err := compress(notices)
+	packed, err := source.Compress(notices)
 	if err != nil {
 		return err
 	}
@@ -194,18 +193,4 @@ func appendLicences(to *bytes.Buffer, name, dir string) error {
 // write makes a file of the work directory.
 func (p packaging) write(name string, text []byte) error {
 	return os.WriteFile(filepath.Join(p.work, name), text, 0o644)
-}
-
-// compress returns b in gzip, without name and time.
-func compress(b []byte) ([]byte, error) {
-	var out bytes.Buffer
-	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(b); err != nil {
-		return nil, err
-	}
-	err = w.Close()
-	return out.Bytes(), err
 }

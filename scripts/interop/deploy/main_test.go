@@ -58,11 +58,16 @@ func built(t *testing.T) string {
 
 // buildImages copies the source below dir and has scripts/image build it there.
 func buildImages(dir string, environ []string, args ...string) (out string, err error) {
+	return makeFromSource(dir, "./scripts/image", version, environ, args...)
+}
+
+// makeFromSource copies the source below dir and runs one of its scripts there; out has the results.
+func makeFromSource(dir, script, version string, environ []string, args ...string) (out string, err error) {
 	source, out := filepath.Join(dir, "source"), filepath.Join(dir, "out")
 	if err := copySource(source); err != nil {
 		return "", err
 	}
-	cmd := exec.Command("go", append([]string{"run", "./scripts/image", "--out", out, "--version", version}, args...)...)
+	cmd := exec.Command("go", append([]string{"run", script, "--out", out, "--version", version}, args...)...)
 	cmd.Dir = source
 	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH="+epoch)
 	cmd.Env = append(cmd.Env, environ...)
@@ -72,7 +77,7 @@ func buildImages(dir string, environ []string, args ...string) (out string, err 
 	return out, nil
 }
 
-// copySource copies the project without its repository and without this module.
+// copySource copies the project without its repository, which is a file in a second work tree, and without this module.
 func copySource(to string) error {
 	return filepath.WalkDir(repoRoot, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -84,6 +89,9 @@ func copySource(to string) error {
 		}
 		if d.IsDir() && (rel != "." && d.Name()[0] == '.' || rel == "scripts/interop" || rel == "journal") {
 			return filepath.SkipDir
+		}
+		if rel == ".git" {
+			return nil
 		}
 		if d.IsDir() {
 			return os.MkdirAll(filepath.Join(to, rel), 0o755)

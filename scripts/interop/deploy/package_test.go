@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,18 +26,7 @@ var laterPackages = sync.OnceValues(func() (string, error) {
 
 // makePackages copies the source below dir and has scripts/package make packages of it there.
 func makePackages(dir, version string, environ []string, args ...string) (out string, err error) {
-	source, out := filepath.Join(dir, "source"), filepath.Join(dir, "out")
-	if err := copySource(source); err != nil {
-		return "", err
-	}
-	cmd := exec.Command("go", append([]string{"run", "./scripts/package", "--out", out, "--version", version}, args...)...)
-	cmd.Dir = source
-	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH="+epoch)
-	cmd.Env = append(cmd.Env, environ...)
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%v: %w\n%s", cmd.Args, err, text)
-	}
-	return out, nil
+	return makeFromSource(dir, "./scripts/package", version, environ, args...)
 }
 
 // packed returns the path of a package by its name.

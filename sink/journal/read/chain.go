@@ -143,7 +143,8 @@ func (c *chain) wasLive(f *file) bool {
 	return f.same(c.last) || !f.plain && f.fingerprint.hash == c.last.fingerprint.hash && f.fingerprint.hash != 0
 }
 
-// copiesLive reports whether f is a compressed copy of the live file, which holds all of it and perhaps more since.
+// copiesLive reports whether f is a compressed copy of the live file, still to be read, which holds the same lines and perhaps
+// more since. It costs an opening of the live file for each compressed backup.
 func (c *chain) copiesLive(f *file) bool {
 	if f.plain || f.fingerprint.hash == 0 || c.ended {
 		return false
