@@ -1,0 +1,88 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"hbjournal/sink/journal/read"
+)
+
+// An Output hands lines to one receiver. It is used by one goroutine, one batch at a time, and dials when it has to.
+type Output interface {
+	// Send hands the lines of b over, in order, and returns when the receiver holds the first Receipt.Acked of them for
+	// good, as far as it lets that be known; those that it refused by name are among them, and in Receipt.Refused.
+	//
+	// Without an error all lines must be accounted for. With one, what is not is sent again, byte for byte: for ever if the error
+	// is any but these two. A *RefusedError blames the lines without saying which; the batch is then halved down to the
+	// line. An error that wraps ErrStop ends this output, and its text says what to mend.
+	//
+	// Send returns soon after ctx ends. Nothing that it returns shows more of the receiver than Target, and no secret.
+	Send(ctx context.Context, b *Batch) (Receipt, error)
+	Close() error
+}
+
+// A Resumer is an Output whose receiver knows how far it has come. It is asked at the start and after each error of Send,
+// and what it says counts, not the cursor kept here.
+type Resumer interface {
+	Output
+	// Position is behind the last line that the receiver holds of the journal with this id, and how many it was sent until then;
+	// ok is false if it holds none. An error that wraps ErrStop says that what it holds is another's.
+	Position(ctx context.Context, journalID string) (at read.Cursor, number int64, ok bool, err error)
+}
+
+// A Checker is an Output that can find out, without sending a line, whether the receiver would take some: TLS and login.
+type Checker interface {
+	Check(ctx context.Context) error
+}
+
+// Receipt is what became of a batch.
+type Receipt struct {
+	Acked      int // lines from the first on that are dealt with: held by the receiver, or refused
+	Duplicates int // of them, those that the receiver said it held before
+	Refused    []Refused
+}
+
+// Refused is a line that the receiver refused by name.
+type Refused struct {
+	Line   int    // index in the batch
+	Code   string // the receiver's own, such as 400 or mapper_parsing_exception: a bounded set, and a label of metrics
+	Reason string // the receiver's own words; cut to 1 KiB and made printable by the loop
+}
+
+// ErrStop is wrapped by errors about a configuration that cannot be right, however long one waits.
+var ErrStop = errors.New("this output is stopped")
+
+// RefusedError says that the receiver refused the batch for what is in it, without naming the line.
+type RefusedError struct {
+	Code   string
+	Reason string
+}
+
+func (e *RefusedError) Error() string { return fmt.Sprintf("refused with %s: %s", e.Code, e.Reason) }
+
+// Class is what kind of trouble an output has: a label of metrics.
+type Class string
+
+// The classes of trouble.
+const (
+	Network   Class = "network"
+	TLS       Class = "tls"
+	Auth      Class = "auth"
+	Throttled Class = "throttled"
+	Server    Class = "server"
+	Ambiguous Class = "ambiguous" // sent, and no answer that can be understood
+)
+
+// TroubleError is an error of Send that will be tried again.
+type TroubleError struct {
+	Class Class
+	After time.Duration // the receiver asks to be left alone that long; 0: it said nothing
+	Err   error
+}
+
+func (e *TroubleError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *TroubleError) Unwrap() error { return e.Err }
