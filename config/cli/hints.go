@@ -43,6 +43,8 @@ func journalHint(err error, cfg config.Config) error {
 		return &hintedError{err, "stop the other process, or give this one a journal of its own with JOURNAL_DIR or JOURNAL_FILE"}
 	case errors.Is(err, rotate.ErrNotRegular):
 		return &hintedError{err, "move it away, or set JOURNAL_FILE to another name"}
+	case errors.Is(err, syscall.ENOSPC):
+		return &hintedError{err, "free the disk ('df -h' and 'df -i' show what is used up), or set JOURNAL_DIR to one that has room"}
 	}
 	return &hintedError{err, fmt.Sprintf("%s; set JOURNAL_DIR=./journal or another directory that may be written", access(cfg.JournalDir))}
 }

@@ -33,6 +33,7 @@ type File struct {
 	id        fs.FileInfo // of live, to tell it from another file at the same path
 	size      int64       // bytes of whole lines in live
 	torn      int64       // bytes of a broken line that a failed write left beyond size
+	unmended  bool        // live ends with a torn line of an earlier life, for which there was no room elsewhere
 	dirty     bool        // live has been written since it was last synced
 	retired   []liveFile  // rotated away, not yet synced and closed
 	retireErr error       // of retired files that could not wait for Tidy; for Tidy to report
@@ -162,12 +163,28 @@ func (f *File) settleLocked() error {
 		return fmt.Errorf("check journal: %w", err)
 	case !os.SameFile(info, f.id):
 		return f.replaceLocked("replaced")
+	case f.unmended:
+		return f.mendLaterLocked()
 	case f.torn > 0 && info.Size() == f.size+f.torn:
 		return f.cutLocked()
 	case info.Size() != f.size:
 		return f.acceptSizeLocked(info.Size())
 	}
 	f.torn = 0
+	return nil
+}
+
+// mendLaterLocked does what a full disk kept Open from: nothing may be written behind a torn line, or the two run together.
+func (f *File) mendLaterLocked() error {
+	if err := f.mend(f.path); err != nil {
+		return fmt.Errorf("mend the last line of %s: %w", f.path, cause(err))
+	}
+	info, err := f.live.Stat()
+	if err != nil {
+		return fmt.Errorf("check journal: %w", err)
+	}
+	f.unmended = false
+	f.setSizeLocked(info.Size())
 	return nil
 }
 
@@ -265,6 +282,7 @@ func (f *File) reopenLocked() error {
 func (f *File) retireLocked(live liveFile, info fs.FileInfo) {
 	f.retired = append(f.retired, f.live)
 	f.live, f.id, f.torn, f.dirty, f.due = live, info, 0, false, time.Time{}
+	f.unmended = false
 	f.setSizeLocked(info.Size())
 	if f.opts.OnRotate != nil {
 		f.opts.OnRotate()

@@ -138,5 +138,8 @@ func (f *File) moveAside(torn *io.SectionReader) (string, error) {
 		return "", err
 	}
 	_, err = io.Copy(aside, torn)
-	return strings.TrimPrefix(aside.Name(), f.opts.Dir+string(filepath.Separator)), errors.Join(err, aside.Sync(), aside.Close())
+	if err = errors.Join(err, aside.Sync(), aside.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(aside.Name()))
+	}
+	return strings.TrimPrefix(aside.Name(), f.opts.Dir+string(filepath.Separator)), nil
 }

@@ -97,7 +97,11 @@ func (f *File) recover() error {
 		return err
 	}
 	f.mendBackups(backups)
-	if err := f.mend(f.path); err != nil {
+	err = f.mend(f.path)
+	if f.unmended = noRoom(err); f.unmended {
+		f.opts.Log.Warn().Err(err).Str("path", f.path).
+			Msg("journal's last line is torn, and there is no room to keep it elsewhere; nothing is written until there is")
+	} else if err != nil {
 		return fmt.Errorf("mend the last line of %s: %w", f.path, err)
 	}
 	if f.live, f.id, err = openLive(f.opts); err != nil {

@@ -23,6 +23,11 @@ func lockFile(f *os.File) error {
 	return err
 }
 
+// noRoom reports whether err says that the disk, or our share of it, is full.
+func noRoom(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
 // links is the number of names that the file has.
 func links(info fs.FileInfo) uint64 {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {

@@ -20,6 +20,11 @@ func lockFile(f *os.File) error {
 	return err
 }
 
+// noRoom reports whether err says that the disk, or our share of it, is full.
+func noRoom(err error) bool {
+	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL) || errors.Is(err, windows.ERROR_DISK_QUOTA_EXCEEDED)
+}
+
 // links is the number of names that the file has; here rotations rename, so it is always one.
 func links(fs.FileInfo) uint64 { return 1 }
 

@@ -188,3 +188,47 @@ func TestRotationWithoutHardLinks(t *testing.T) {
 	check(t, "backup", read(t, f.path+".20260328-120001"), "ours\n")
 	check(t, "live", read(t, f.path), "after\n")
 }
+
+// TestATornLineWaitsOnAFullDisk: what a kill left unfinished is neither thrown away nor a reason not to start.
+func TestATornLineWaitsOnAFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	mounted(t, "tmpfs", dir, "tmpfs", 0, "size=64k")
+	live, filler := filepath.Join(dir, name), filepath.Join(dir, "filler")
+	put(t, live, "whole\ntor")
+	for size := 64 << 10; size > 0; size /= 2 {
+		fillWith(t, filler, size)
+	}
+	f := open(t, Options{Dir: dir, Name: name})
+	for range 3 {
+		_, err := f.Write([]byte("next\n"))
+		checkIs(t, err, unix.ENOSPC)
+	}
+	check(t, "what stands there", read(t, live), "whole\ntor")
+	if aside, _ := filepath.Glob(filepath.Join(StateDir(dir, name), "torn-*")); len(aside) > 0 {
+		t.Errorf("attempts have left %q", aside)
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	write(t, f, "next\n")
+	check(t, "the journal", read(t, live), "whole\nnext\n")
+	aside, _ := filepath.Glob(filepath.Join(StateDir(dir, name), "torn-*"))
+	if len(aside) != 1 {
+		t.Fatalf("kept: got %q, want one file", aside)
+	}
+	check(t, "what was kept", read(t, aside[0]), "tor")
+	check(t, "bytes", f.Stats().Bytes, int64(len("whole\nnext\n")))
+}
+
+// fillWith appends as many of size bytes as there is room for.
+func fillWith(t *testing.T, path string, size int) {
+	t.Helper()
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = file.Write(make([]byte, size)) // It is to fail in the end.
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
