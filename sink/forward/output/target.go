@@ -47,7 +47,9 @@ type scheme struct {
 
 // schemes are all kinds of output, in the order in which they are shown.
 func schemes() []scheme {
-	return []scheme{}
+	return []scheme{
+		schemeHTTP(),
+	}
 }
 
 // Schemes are the names that a URL can begin with.
