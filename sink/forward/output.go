@@ -25,11 +25,15 @@ type Output interface {
 
 // A Resumer is an Output whose receiver knows how far it has come. It is asked at the start and after each error of Send,
 // and what it says counts, not the cursor kept here.
+//
+// Since whatever is sent behind a refused line moves the receiver's position past it, a refused line has to be in
+// dead.jsonl, durable, before the next Send. And before going on from where the receiver stands, CheckHeld sees
+// whether the journal here is still the one that it was sent.
 type Resumer interface {
 	Output
-	// Position is behind the last line that the receiver holds of the journal with this id, and how many it was sent until then;
-	// ok is false if it holds none. An error that wraps ErrStop says that what it holds is another's.
-	Position(ctx context.Context, journalID string) (at read.Cursor, number int64, ok bool, err error)
+	// Position is how far the receiver holds the journal with this id; ok is false if it holds none of it. An error that wraps
+	// ErrStop says that what it holds is another's.
+	Position(ctx context.Context, journalID string) (held Held, ok bool, err error)
 }
 
 // A Checker is an Output that can find out, without sending a line, whether the receiver would take some: TLS and login.
