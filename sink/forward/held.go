@@ -36,6 +36,6 @@ func CheckHeld(opt read.Options, held Held) error {
 	if line == nil {
 		what = "the file ends before it here"
 	}
-	return fmt.Errorf("%w: the receiver holds lines up to %s, but %s: this journal lost lines that it had sent, or is a copy of an older time; "+
-		"compare both, then start with accept_rewind=true to go on from there", ErrStop, held.At, what)
+	return fmt.Errorf("%w: the receiver holds lines up to %s, but %s: this journal lost lines that it had sent, or is a copy "+
+		"of an older time; compare both, then start with accept_rewind=true to go on from there", ErrStop, held.At, what)
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"hbjournal/sink/journal/read"
 )
 
 // An Output hands lines to one receiver. It is used by one goroutine, one batch at a time, and dials when it has to.
