@@ -21,12 +21,13 @@ type Output interface {
 	Close() error
 }
 
-// A Resumer is an Output whose receiver knows how far it has come. It is asked at the start and after each error of Send,
-// and what it says counts, not the cursor kept here.
+// A Resumer is an Output whose receiver knows how far it has come. It is asked at the start and after each error of Send
+// but a *RefusedError, and what it says counts, not the cursor kept here.
 //
-// Since whatever is sent behind a refused line moves the receiver's position past it, a refused line has to be in
-// dead.jsonl, durable, before the next Send. And before going on from where the receiver stands, CheckHeld sees
-// whether the journal here is still the one that it was sent.
+// Refused lines are nowhere at the receiver, and whatever is sent behind them moves its position past them. So they have to
+// be in dead.jsonl, durable, before the next Send; and where the receiver still holds what it held last by what is noted
+// here, the cursor kept here counts, since only refused lines lie between. Before going on from where the receiver
+// stands, CheckHeld sees whether the journal here is still the one that it was sent.
 type Resumer interface {
 	Output
 	// Position is how far the receiver holds the journal with this id; ok is false if it holds none of it. An error that wraps
