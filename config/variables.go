@@ -65,8 +65,16 @@ func slip(word, known string) int {
 		return 1
 	case d <= max(1, len(word)/5):
 		return d
+	case spellsOut(word, known):
+		return d
 	}
 	return never
+}
+
+// spellsOut reports whether the last word of known goes on in word, as in LISTEN_ADDRESS.
+func spellsOut(word, known string) bool {
+	rest, ok := strings.CutPrefix(word, known)
+	return ok && !strings.HasPrefix(rest, "_")
 }
 
 // leavesOut reports whether words are some of those of known, two at least, in their order.

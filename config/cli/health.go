@@ -35,7 +35,7 @@ func newHealth(env Env) *cobra.Command {
 	settings := addSettings(cmd, "http_addr", "journal_dir", "journal_file", "journal_enabled")
 	live := cmd.Flags().Bool("live", false, "only ask whether it answers, not whether messages reach the disk")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		loaded, err := settings.load(env)
+		loaded, err := settings.loadReading(env, nil)
 		if err != nil {
 			return err
 		}

@@ -222,13 +222,17 @@ func summarize(ctx context.Context, r *reading) (summary.Report, error) {
 	return total.Report(), err
 }
 
-// rangeEnd returns the end that --until gives the range: what has not been yet is no silence. It is the zero time without one.
+// rangeEnd returns the end that --until gives the range: what has not been yet is no silence. It is the zero time without
+// one, and for a range that has not begun.
 func rangeEnd(r *reading) time.Time {
 	now := r.clock()
-	if r.options.Until.After(now) {
-		return now
+	switch {
+	case !r.options.Until.After(now):
+		return r.options.Until
+	case r.options.Since.After(now):
+		return time.Time{}
 	}
-	return r.options.Until
+	return now
 }
 
 // read adds the entries of b. It runs on several goroutines.

@@ -55,8 +55,8 @@ func (s *settings) addFlags(cmd *cobra.Command, names []string) {
 // load merges and validates the settings. Faults in them are a usage error.
 func (s *settings) load(env Env) (config.Loaded, error) { return s.loadNeeded(env, nil) }
 
-// loadReading loads the settings of a command that reads a journal, or the files that are named. What is wrong with
-// those that it has no use for is a warning, which it prints.
+// loadReading loads the settings of a command that reads a journal, or the files that are named, or asks the daemon. What
+// is wrong with those that it has no use for is a warning, which it prints.
 func (s *settings) loadReading(env Env, files []string) (config.Loaded, error) {
 	needed := slices.Clone(s.names)
 	if len(files) > 0 {
