@@ -3,16 +3,33 @@ package format
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"hbjournal/sink/journal"
 )
 
+// Header is what stands before each event, for receivers that take events of CEF as messages of syslog.
+type Header string
+
+// The headers.
+const (
+	NoHeader Header = "none"
+	BSD      Header = "rfc3164" // as the guide to CEF shows it: <134>Mar 28 12:00:00 web1 CEF:0|...; in UTC
+	IETF     Header = "rfc5424" // <134>1 2026-03-28T12:00:00.007Z web1 hbjournal - HTB - CEF:0|...
+)
+
 type cef struct {
 	facts
-	head string // CEF:0|Vendor|Product|Version|
+	priority
+	header Header
+	head   string // CEF:0|Vendor|Product|Version|
 }
 
-func newCEF(opt Options) *cef {
+func newCEF(opt Options) (*cef, error) {
+	p, err := newPriority(opt)
+	if err != nil {
+		return nil, err
+	}
 	head := "CEF:0|"
 	for _, field := range [][2]string{{opt.Vendor, "hbjournal"}, {opt.Product, "hbjournal"}, {opt.Version, "1"}} {
 		if field[0] == "" {
@@ -20,7 +37,7 @@ func newCEF(opt Options) *cef {
 		}
 		head += headerEscapes.Replace(oneLine(field[0])) + "|"
 	}
-	return &cef{facts: newFacts(), head: head}
+	return &cef{facts: newFacts(), priority: p, header: opt.Header, head: head}, nil
 }
 
 // The severities of CEF, from 0 to 10.
@@ -40,7 +57,7 @@ func (c *cef) Append(dst []byte, e *journal.Entry, id string) []byte {
 	if c.note {
 		severity = cefMedium
 	}
-	dst = append(dst, c.head...)
+	dst = append(c.appendHeader(dst, e), c.head...)
 	dst = append(append(dst, headerEscapes.Replace(oneLine(kind))...), '|')
 	dst = append(append(dst, headerEscapes.Replace(oneLine(c.title()))...), '|')
 	dst = append(strconv.AppendInt(dst, int64(severity), 10), "|rt="...)
@@ -54,6 +71,23 @@ func (c *cef) Append(dst []byte, e *journal.Entry, id string) []byte {
 		dst = appendExtension(dst, "externalId", id)
 	}
 	return appendExtension(dst, "msg", string(e.Message))
+}
+
+func (c *cef) appendHeader(dst []byte, e *journal.Entry) []byte {
+	switch c.header {
+	case BSD:
+		dst = c.appendPriority(dst, c.priority)
+		dst = time.UnixMilli(e.Millis).UTC().AppendFormat(dst, time.Stamp)
+		dst = append(append(dst, ' '), printable(c.host, maxHost)...)
+		return append(dst, ' ')
+	case IETF:
+		dst = append(c.appendPriority(dst, c.priority), "1 "...)
+		dst = appendTime(dst, e.Millis)
+		dst = append(append(dst, ' '), printable(c.host, maxHost)...)
+		dst = append(append(dst, " hbjournal - "...), printable(c.kind, maxMsg)...)
+		return append(dst, " - "...)
+	}
+	return dst
 }
 
 // appendSource appends who sent the entry: src is for IPv4 only.

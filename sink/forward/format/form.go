@@ -20,11 +20,13 @@ type Form interface {
 // Options are what the standards want to be told; the zero value is the documented default.
 type Options struct {
 	Facility Facility // of syslog; zero: local0
+	Severity Severity // of syslog, of messages; zero: info. The journal's own notes have 4, warning, unless this weighs more
 	App      string   // APP-NAME of syslog; "": hbjournal
 	SDID     string   // name of the structured data element of syslog; "": hbj@32473
 	BOM      bool     // a byte order mark before the MSG of syslog, as RFC 5424 6.4 asks, and many receivers show
 
 	Vendor, Product, Version string // of CEF's header; "": hbjournal, hbjournal, 1
+	Header                   Header // before each event of CEF; "": none
 }
 
 // Names are the names that New takes.
@@ -34,7 +36,7 @@ func Names() []string { return []string{"cef", "ecs", "gelf", "syslog"} }
 func New(name string, opt Options) (Form, error) {
 	switch name {
 	case "cef":
-		return newCEF(opt), nil
+		return newCEF(opt)
 	case "ecs":
 		return &ecs{facts: newFacts()}, nil
 	case "gelf":
@@ -89,11 +91,14 @@ const (
 	severityWarning = 4
 )
 
-func (f *facts) severity() int {
+func (f *facts) severity() int { return f.weigh(severityInfo) }
+
+// weigh is the severity of an entry, where that of messages is given.
+func (f *facts) weigh(message int) int {
 	if f.note {
-		return severityWarning
+		return min(message, severityWarning)
 	}
-	return severityInfo
+	return message
 }
 
 // appendTime appends the receipt of an entry as RFC 3339 has it, in UTC, with milliseconds.

@@ -28,6 +28,49 @@ func ParseFacility(text string) (Facility, error) {
 	return 0, fmt.Errorf("no facility %q; want 1 to %d, or one of %s", text, len(facilities)-1, strings.Join(facilities[1:], " "))
 }
 
+// Severity is a severity of RFC 5424, section 6.2.1, from 1, alert, to 7, debug. The zero value stands for info, since no
+// message of a journal is an emergency.
+type Severity int
+
+// severities are the usual names, in the order of their numbers.
+var severities = strings.Fields("emerg alert crit err warning notice info debug")
+
+// ParseSeverity reads the name or the number of a severity. emerg is refused: it is written onto every terminal.
+func ParseSeverity(text string) (Severity, error) {
+	for n, name := range severities {
+		if n > 0 && (text == name || text == strconv.Itoa(n)) {
+			return Severity(n), nil
+		}
+	}
+	return 0, fmt.Errorf("no severity %q; want 1 to 7, or one of %s", text, strings.Join(severities[1:], " "))
+}
+
+// priority is what a message of syslog begins with.
+type priority struct{ facility, severity int }
+
+func newPriority(opt Options) (priority, error) {
+	p := priority{int(opt.Facility), int(opt.Severity)}
+	if p.facility == 0 {
+		p.facility = local0
+	}
+	if p.severity == 0 {
+		p.severity = severityInfo
+	}
+	if p.facility < 0 || p.facility >= len(facilities) {
+		return p, fmt.Errorf("no facility %d; want 1 to %d", p.facility, len(facilities)-1)
+	}
+	if p.severity < 0 || p.severity >= len(severities) {
+		return p, fmt.Errorf("no severity %d; want 1 to %d", p.severity, len(severities)-1)
+	}
+	return p, nil
+}
+
+// appendPriority appends <PRI>.
+func (f *facts) appendPriority(dst []byte, p priority) []byte {
+	dst = strconv.AppendInt(append(dst, '<'), int64(p.facility*8+f.weigh(p.severity)), 10)
+	return append(dst, '>')
+}
+
 // The lengths that RFC 5424, section 6, allows.
 const (
 	maxHost = 255
@@ -38,15 +81,16 @@ const (
 
 type syslog struct {
 	facts
-	facility  int
+	priority
 	app, sdID string
 	bom       bool
 }
 
 func newSyslog(opt Options) (*syslog, error) {
-	s := &syslog{facts: newFacts(), facility: int(opt.Facility), app: opt.App, sdID: opt.SDID, bom: opt.BOM}
-	if s.facility == 0 {
-		s.facility = local0
+	s := &syslog{facts: newFacts(), app: opt.App, sdID: opt.SDID, bom: opt.BOM}
+	var err error
+	if s.priority, err = newPriority(opt); err != nil {
+		return nil, err
 	}
 	if s.app == "" {
 		s.app = "hbjournal"
@@ -55,8 +99,6 @@ func newSyslog(opt Options) (*syslog, error) {
 		s.sdID = "hbj@32473" // 32473 is the enterprise number for examples (RFC 5612).
 	}
 	switch {
-	case s.facility < 0 || s.facility >= len(facilities):
-		return nil, fmt.Errorf("no facility %d; want 1 to %d", s.facility, len(facilities)-1)
 	case printable(s.app, maxApp) != s.app:
 		return nil, fmt.Errorf("app %q is not 1 to %d printable ASCII characters without spaces", s.app, maxApp)
 	case printable(s.sdID, maxName) != s.sdID || strings.ContainsAny(s.sdID, `=]"`):
@@ -68,9 +110,7 @@ func newSyslog(opt Options) (*syslog, error) {
 // Append implements Form.
 func (s *syslog) Append(dst []byte, e *journal.Entry, id string) []byte {
 	s.learn(e)
-	dst = append(dst, '<')
-	dst = strconv.AppendInt(dst, int64(s.facility*8+s.severity()), 10)
-	dst = append(dst, ">1 "...)
+	dst = append(s.appendPriority(dst, s.priority), "1 "...)
 	dst = appendTime(dst, e.Millis)
 	for _, field := range []string{printable(s.host, maxHost), s.app, "-", printable(s.kind, maxMsg)} {
 		dst = append(append(dst, ' '), field...)

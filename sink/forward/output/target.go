@@ -3,8 +3,10 @@ package output
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,6 +32,7 @@ type Target struct {
 
 	Secrets []string // files that the options name and nobody else should be able to read
 
+	port string // of its scheme
 	open func(Identity) (forward.Output, error)
 }
 
@@ -42,6 +45,7 @@ type Identity struct {
 // scheme is a kind of output.
 type scheme struct {
 	names []string // the first is the one to show
+	port  string   // where its receivers listen, unless the URL says otherwise; "": it names no host
 	make  func(*Target, *options) func(Identity) (forward.Output, error)
 }
 
@@ -49,6 +53,15 @@ type scheme struct {
 func schemes() []scheme {
 	return []scheme{
 		schemeHTTP(),
+		{names: []string{"syslog+udp"}, port: "514", make: newSyslog},
+		{names: []string{"syslog+tcp"}, port: "601", make: newSyslog},
+		{names: []string{"syslog+tls"}, port: "6514", make: newSyslog},
+		{names: []string{"cef+udp"}, port: "514", make: newCEF},
+		{names: []string{"cef+tcp"}, port: "514", make: newCEF},
+		{names: []string{"cef+tls"}, port: "6514", make: newCEF},
+		{names: []string{"gelf+udp"}, port: "12201", make: newGELF},
+		{names: []string{"gelf+tcp"}, port: "12201", make: newGELF},
+		{names: []string{"gelf+tls"}, port: "12201", make: newGELF},
 	}
 }
 
@@ -85,6 +98,7 @@ func (t *Target) read(s scheme, query url.Values) error {
 	t.From = o.text("from", "oldest")
 	t.Filter = o.list("filter")
 	t.DeadMax = o.size("dead_max", 64<<20)
+	t.port = s.port
 	t.open = s.make(t, o)
 	if err := o.end(); err != nil {
 		return fmt.Errorf("output %s: %w: %w", t.Address(), ErrURL, err)
@@ -98,6 +112,38 @@ func (t *Target) Address() string {
 		return t.Scheme + ":"
 	}
 	return t.Scheme + "://" + strings.Join(t.Hosts, ",") + t.Path
+}
+
+// host is for outputs that have one receiver: it returns the host of the URL and its port, else that of the scheme.
+func (t *Target) host(o *options) string {
+	if len(t.Hosts) != 1 || t.Hosts[0] == "" {
+		o.fault("want one host, such as %s://192.0.2.1:%s", t.Scheme, t.port)
+		return ""
+	}
+	host, port, err := net.SplitHostPort(t.Hosts[0])
+	if err != nil {
+		host, port = strings.TrimSuffix(strings.TrimPrefix(t.Hosts[0], "["), "]"), t.port
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 || host == "" || strings.ContainsFunc(host, notOfHosts) {
+		o.fault("want a host and a port from 1 to 65535, such as 192.0.2.1:%s or [2001:db8::1]:%s", t.port, t.port)
+		return ""
+	}
+	t.Hosts[0] = net.JoinHostPort(host, port)
+	return t.Hosts[0]
+}
+
+// notOfHosts reports what stands neither in a name nor in an address.
+func notOfHosts(r rune) bool {
+	return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"'<>[]\^{|}#?`+"`", r)
+}
+
+// noPath is for outputs whose receivers have no paths.
+func (t *Target) noPath(o *options) {
+	if strings.Trim(t.Path, "/") != "" {
+		o.fault("%s has no path", t.Scheme)
+	}
+	t.Path = ""
 }
 
 // Open makes the output. Files that the options name are read when it dials, so that they may change.
