@@ -2,6 +2,7 @@
 //
 //	go run ./scripts/image --out /tmp/image            both architectures, as the commit at hand
 //	go run ./scripts/image --binaries --arch amd64     no images, only the static binary and its parts list
+//	go run ./scripts/image --clean                     compile all of the program anew, which takes a minute
 //
 // For each architecture there is the static binary (hbjournal-linux-amd64), the list of the modules in it in CycloneDX
 // JSON (.cdx.json), and an archive for 'docker load' (.docker.tar); hbjournal.oci.tar is one OCI layout for all of them.
@@ -40,12 +41,19 @@ func run(ctx context.Context, args []string) error {
 	archs := flags.String("arch", "amd64,arm64", "architectures, a list with commas")
 	version := flags.String("version", "", "version that the program and the image bear; else what git describes")
 	binaries := flags.Bool("binaries", false, "only the binaries and their lists of parts, no images")
+	clean := flags.Bool("clean", false, "build the program with nothing of an earlier build, as a check of it would")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	from, err := source.Describe(ctx, *version)
 	if err != nil {
 		return err
+	}
+	if *clean {
+		if from.Cache, err = os.MkdirTemp("", "hbjournal-image-"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(from.Cache)
 	}
 	if err := os.MkdirAll(*out, 0o755); err != nil {
 		return err

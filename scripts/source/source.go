@@ -20,6 +20,7 @@ type Source struct {
 	Version string
 	Commit  string    // "" outside a repository
 	Time    time.Time // of the commit, which all that is made bears
+	Cache   string    // directory of Go's build cache for the program; "": the user's
 }
 
 // Describe asks git, and goes without where there is none: then the version is devel and the time is 1970, unless
@@ -50,8 +51,11 @@ func git(ctx context.Context, args ...string) string {
 // Build makes the static program of an architecture at path.
 func (s Source) Build(ctx context.Context, path, arch string) error {
 	flags := "-s -w -buildid= -X hbjournal/config/cli.version=" + s.Version + " -X hbjournal/config/cli.commit=" + s.Commit
-	_, err := Go(ctx, []string{"GOOS=linux", "GOARCH=" + arch},
-		"build", "-buildvcs=false", "-trimpath", "-ldflags", flags, "-o", path, "hbjournal")
+	environ := []string{"GOOS=linux", "GOARCH=" + arch}
+	if s.Cache != "" {
+		environ = append(environ, "GOCACHE="+s.Cache)
+	}
+	_, err := Go(ctx, environ, "build", "-buildvcs=false", "-trimpath", "-ldflags", flags, "-o", path, "hbjournal")
 	return err
 }
 

@@ -99,8 +99,8 @@ func runContainer(t *testing.T, volume string, environ ...string) container {
 	output(t, "docker", append(args, imageName)...)
 	t.Cleanup(func() {
 		if t.Failed() {
-			logs, _ := exec.Command("docker", "logs", c.name).CombinedOutput()
-			t.Logf("log of the container:\n%s", logs)
+			logs, err := c.log(context.WithoutCancel(t.Context()))
+			t.Logf("log of the container (%v):\n%s", err, logs)
 		}
 		cleanUp(t, "rm", "--force", "--volumes", c.name)
 	})
@@ -148,11 +148,16 @@ func (c container) wantHealth(t *testing.T, status, words string) {
 // logs returns the daemon's own log.
 func (c container) logs(t *testing.T) string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "docker", "logs", c.name).CombinedOutput()
+	logs, err := c.log(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(out)
+	return logs
+}
+
+// log asks for it: docker keeps a container's two outputs apart, and the daemon's log is standard error.
+func (c container) log(ctx context.Context) (string, error) {
+	return try(ctx, "sh", "-c", `exec docker logs "$0" 2>&1`, c.name)
 }
 
 // reads runs hbjournal in a container of its own, which sees nothing but the volume.
@@ -223,10 +228,18 @@ func (s *sender) send(t *testing.T, n int) {
 		if s.next%10 == 0 {
 			<-tick.C
 		}
-		_, err := fmt.Fprintf(s.conn, `{"ID":"HTB","name":"webserver1","interval":30,"n":%d}`, s.next)
-		if err != nil && !errors.Is(err, errRefused) {
+		if err := s.sendOne(); err != nil {
 			t.Fatal(err)
 		}
-		s.next++
 	}
+}
+
+// sendOne sends the next number. That nobody was there for the last one is no error.
+func (s *sender) sendOne() error {
+	_, err := fmt.Fprintf(s.conn, `{"ID":"HTB","name":"webserver1","interval":30,"n":%d}`, s.next)
+	if err != nil && !errors.Is(err, errRefused) {
+		return err
+	}
+	s.next++
+	return nil
 }

@@ -81,26 +81,22 @@ func (m machine) run(t *testing.T, command []string) {
 }
 
 func (m machine) try(ctx context.Context, command []string) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin", "DEBIAN_FRONTEND=noninteractive")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%v: %w\n%s", command, err, out)
-	}
-	return nil
+	_, err := bounded(ctx, commandLimit, cmd)
+	return err
 }
 
 // hbjournal runs the installed program and returns what it prints.
 func (m machine) hbjournal(t *testing.T, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), m.path("usr/bin/hbjournal"), args...)
+	cmd := exec.Command(m.path("usr/bin/hbjournal"), args...)
 	cmd.Env = []string{"HOME=" + m.root, "JOURNAL_DIR=" + m.path("var/log/heartbeat")}
-	out, err := cmd.Output()
+	out, err := bounded(t.Context(), commandLimit, cmd)
 	if err != nil {
-		t.Fatalf("hbjournal %v: %v", args, err)
+		t.Fatal(err)
 	}
-	return string(out)
+	return out
 }
 
 func (m machine) exists(name string) bool {
@@ -127,6 +123,7 @@ const (
 // TestDebIsInstalledUpgradedRemovedAndPurgedAndTheJournalStays has dpkg run the scripts outside of the machine, as those do
 // who make images of machines (DPKG_ROOT).
 func TestDebIsInstalledUpgradedRemovedAndPurgedAndTheJournalStays(t *testing.T) {
+	t.Parallel()
 	need(t, "dpkg", "systemd-sysusers", "systemd-tmpfiles", "systemctl")
 	m := newMachine(t, dpkg(firstDeb, laterDeb, "--force-script-chrootless"))
 	m.run(t, m.manage.install(m.root, firstDeb(t)))
@@ -167,6 +164,7 @@ func TestDebIsInstalledUpgradedRemovedAndPurgedAndTheJournalStays(t *testing.T) 
 }
 
 func TestRPMIsInstalledUpgradedAndErasedAndTheJournalStays(t *testing.T) {
+	t.Parallel()
 	need(t, "rpm")
 	m := newMachine(t, rpm())
 	m.withPrograms(t)
@@ -266,6 +264,7 @@ func (m machine) calls(t *testing.T) string {
 // TestUpgradeRestartsByTheSocketAndLosesNothing: the test holds the socket as systemd does, and 10,000 numbered datagrams a
 // second come while the package manager replaces the program and restarts the service.
 func TestUpgradeRestartsByTheSocketAndLosesNothing(t *testing.T) {
+	t.Parallel()
 	for name, manage := range map[string]manager{"deb": dpkg(firstDeb, laterDeb), "rpm": rpm()} {
 		t.Run(name, func(t *testing.T) {
 			need(t, map[string]string{"deb": "dpkg", "rpm": "rpm"}[name])
@@ -386,8 +385,13 @@ func (s *service) start() error {
 
 // end asks the daemon to stop and waits for it.
 func (s *service) end() error {
-	err := errors.Join(s.daemon.Process.Signal(syscall.SIGTERM), s.daemon.Wait())
+	daemon := s.daemon
 	s.daemon = nil
+	kill := time.AfterFunc(patience, func() { _ = daemon.Process.Kill() })
+	err := errors.Join(daemon.Process.Signal(syscall.SIGTERM), daemon.Wait())
+	if !kill.Stop() {
+		err = errors.Join(err, fmt.Errorf("the daemon had not ended %v after SIGTERM, and was killed", patience))
+	}
 	return err
 }
 

@@ -69,6 +69,7 @@ func decodeStrictly(b []byte) (map[string]any, error) {
 }
 
 func TestManifestsAreKubernetesOwnTypesToTheField(t *testing.T) {
+	t.Parallel()
 	paths, err := filepath.Glob(kubernetesDir + "/*/*.yaml")
 	if err != nil || len(paths) < 7 {
 		t.Fatalf("got manifests %v, %v, want those of both variants", paths, err)
@@ -112,6 +113,7 @@ func render(t *testing.T, variant string) map[string]any {
 }
 
 func TestKustomizeRendersBothVariants(t *testing.T) {
+	t.Parallel()
 	for variant, want := range objects {
 		var got []string
 		for name := range render(t, variant) {
@@ -134,6 +136,7 @@ func pods(t *testing.T) map[string]core.PodTemplateSpec {
 }
 
 func TestPodsHaveNoMoreRightsThanTheyNeed(t *testing.T) {
+	t.Parallel()
 	for variant, pod := range pods(t) {
 		t.Run(variant, func(t *testing.T) {
 			s, c := pod.Spec.SecurityContext, pod.Spec.Containers[0].SecurityContext
@@ -147,6 +150,7 @@ func TestPodsHaveNoMoreRightsThanTheyNeed(t *testing.T) {
 }
 
 func TestPodsAreAskedByTheProgramItself(t *testing.T) {
+	t.Parallel()
 	for variant, pod := range pods(t) {
 		t.Run(variant, func(t *testing.T) {
 			c := pod.Spec.Containers[0]
@@ -176,6 +180,7 @@ func environ(pod core.PodTemplateSpec) map[string]string {
 }
 
 func TestPodsHaveMemoryForTheBufferAndTimeForTheEnd(t *testing.T) {
+	t.Parallel()
 	settings := defaults(t)
 	for variant, pod := range pods(t) {
 		t.Run(variant, func(t *testing.T) {
@@ -218,6 +223,7 @@ func defaults(t *testing.T) map[string]string {
 
 // Whatever the environment of a manifest sets must be a setting, or a variable of Go's or of the manifest's own.
 func TestManifestsSetOnlyWhatTheProgramReads(t *testing.T) {
+	t.Parallel()
 	known := []string{"GOMEMLIMIT", "NODE_IP", "RECEIVER_NAME"}
 	for key := range defaults(t) {
 		known = append(known, strings.ToUpper(key))
@@ -240,6 +246,7 @@ func TestManifestsSetOnlyWhatTheProgramReads(t *testing.T) {
 }
 
 func TestPodsWriteToWhatIsMountedOnly(t *testing.T) {
+	t.Parallel()
 	for variant, pod := range pods(t) {
 		got := map[string]string{}
 		for _, m := range pod.Spec.Containers[0].VolumeMounts {
@@ -261,6 +268,7 @@ func TestPodsWriteToWhatIsMountedOnly(t *testing.T) {
 }
 
 func TestReceiverIsNamedByWhatStaysTheSame(t *testing.T) {
+	t.Parallel()
 	all := pods(t)
 	if got := environ(all["central"])["RECEIVER_NAME"]; got != "@metadata.name" {
 		t.Errorf("got %s, want the pod's name, which a StatefulSet keeps", got)
@@ -271,6 +279,7 @@ func TestReceiverIsNamedByWhatStaysTheSame(t *testing.T) {
 }
 
 func TestCentralJournalIsOneAndKeepsItsAddressWhileItsDiskIsFull(t *testing.T) {
+	t.Parallel()
 	all := render(t, "central")
 	set := all["StatefulSet hbjournal"].(*apps.StatefulSet)
 	if *set.Spec.Replicas != 1 || all["Service "+set.Spec.ServiceName] == nil {
@@ -293,6 +302,7 @@ func TestCentralJournalIsOneAndKeepsItsAddressWhileItsDiskIsFull(t *testing.T) {
 }
 
 func TestNodeJournalHasTheNetworkOfItsNode(t *testing.T) {
+	t.Parallel()
 	set := render(t, "node")["DaemonSet hbjournal"].(*apps.DaemonSet)
 	pod := set.Spec.Template.Spec
 	if !pod.HostNetwork || pod.DNSPolicy != core.DNSClusterFirstWithHostNet || !matches(set.Spec.Selector.MatchLabels, set.Spec.Template.Labels) {
@@ -320,6 +330,7 @@ func hasPort(pod core.PodTemplateSpec, name string, protocol core.Protocol) bool
 
 // kubectl has a kustomize of its own, which people use.
 func TestKubectlRendersTheSame(t *testing.T) {
+	t.Parallel()
 	need(t, "kubectl")
 	for variant, want := range objects {
 		all, err := decodeStrictly([]byte(strings.TrimSpace(output(t, "kubectl", "kustomize", filepath.Join(kubernetesDir, variant)))))

@@ -1,9 +1,9 @@
 package deploy
 
 import (
-	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -28,8 +28,13 @@ const (
 // work is where all that is built lies. It is removed at the end.
 var work string
 
+// TestMain lets more tests run at once than there are processors: some wait for a minute, for containers.
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
+		if err := flag.Set("test.parallel", "4"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 		var err error
 		if work, err = os.MkdirTemp("", "hbj-test-"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -71,10 +76,8 @@ func makeFromSource(dir, script, version string, environ []string, args ...strin
 	cmd.Dir = source
 	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH="+epoch)
 	cmd.Env = append(cmd.Env, environ...)
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%v: %w\n%s", cmd.Args, err, text)
-	}
-	return out, nil
+	_, err = bounded(context.Background(), buildLimit, cmd)
+	return out, err
 }
 
 // copySource copies the project without its repository, which is a file in a second work tree, and without this module.
@@ -134,14 +137,32 @@ func output(t *testing.T, name string, args ...string) string {
 
 // try runs a command and returns its standard output; its error holds what it said on standard error.
 func try(ctx context.Context, name string, args ...string) (string, error) {
-	var stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return string(out), fmt.Errorf("%s %s: %w\n%s%s", name, strings.Join(args, " "), err, out, &stderr)
+	return bounded(ctx, commandLimit, exec.Command(name, args...))
+}
+
+// What a command may take before it counts as hung: far more than the longest of them, and than one that compiles all.
+const (
+	commandLimit = 3 * time.Minute
+	buildLimit   = 10 * time.Minute
+)
+
+// bounded runs a command until it ends, ctx does, or the limit is reached, and returns its standard output. Its error holds
+// all that it said.
+func bounded(ctx context.Context, limit time.Duration, cmd *exec.Cmd) (string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it hung: it had not ended after %v, and was killed", limit))
+	defer cancel()
+	cmd.WaitDelay = 5 * time.Second // for children of a killed one, which hold its output open
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		return "", err
 	}
-	return string(out), nil
+	defer context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })()
+	err := cmd.Wait()
+	if err != nil {
+		err = fmt.Errorf("%s: %w\n%s%s", strings.Join(cmd.Args, " "), errors.Join(err, context.Cause(ctx)), &stdout, &stderr)
+	}
+	return stdout.String(), err
 }
 
 // patience is how long a test waits for what must happen soon, on a machine that may be busy.
@@ -149,6 +170,12 @@ const patience = 60 * time.Second
 
 // eventually calls check until it returns nil, and fails with its last error once patience is over.
 func eventually(t *testing.T, check func() error) {
+	t.Helper()
+	within(t, patience, check)
+}
+
+// within is eventually with a patience of its own.
+func within(t *testing.T, patience time.Duration, check func() error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

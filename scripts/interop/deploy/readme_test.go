@@ -3,6 +3,7 @@ package deploy
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -11,8 +12,8 @@ import (
 
 // TestReadmeRunsAContainer runs the lines of README.md as they stand there, with names, ports and a directory of its own.
 func TestReadmeRunsAContainer(t *testing.T) {
-	needEngine(t)
 	t.Parallel()
+	needEngine(t)
 	c := container{name: name(t), volume: newVolume(t)}
 	addr := "127.0.0.1:" + freePort(t)
 	environ := fmt.Sprintf("--env LISTEN_ADDR=%s --env HTTP_ADDR=127.0.0.1:%s ", addr, freePort(t))
@@ -30,7 +31,9 @@ func TestReadmeRunsAContainer(t *testing.T) {
 		t.Fatalf("got no docker exec in\n%s", lines)
 	}
 	t.Cleanup(func() { cleanUp(t, "rm", "--force", c.name) })
-	output(t, "bash", "-euc", "cd "+repoRoot+"\n"+setUp)
+	if _, err := bounded(t.Context(), buildLimit, exec.Command("bash", "-euc", "cd "+repoRoot+"\n"+setUp)); err != nil {
+		t.Fatal(err)
+	}
 	c.wantHealth(t, "healthy", "ready")
 	var shown string
 	eventually(t, func() error { // The line that reads may come before the message is on the disk.
