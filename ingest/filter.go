@@ -13,6 +13,7 @@ import (
 type Rule struct {
 	text   string       // as it was written
 	field  string       // a dotted path; "": the rule is about the sender
+	named  bool         // the field is one in which null is no value
 	glob   journal.Glob // of the field's value
 	source netip.Prefix // of the sender
 }
@@ -28,7 +29,7 @@ func ParseRule(text string) (Rule, error) {
 		return Rule{}, fmt.Errorf("rule %q has no =: write field=glob, such as ID=HTB or plugin=cpu_*", text)
 	}
 	field = strings.TrimSpace(field)
-	r := Rule{text: text, field: field}
+	r := Rule{text: text, field: field, named: journal.IsName(field)}
 	var err error
 	if field == sourceField {
 		r.field = ""
@@ -111,8 +112,11 @@ func firstMatch(rules []Rule, values [][]byte, from netip.Addr) int {
 
 // matches reports whether the rule is about a message in which its field has this value; nil: it has none.
 func (r *Rule) matches(value []byte, from netip.Addr) bool {
-	if r.field == "" {
+	switch {
+	case r.field == "":
 		return r.source.Contains(from.WithZone(""))
+	case r.named && string(value) == "null":
+		return false
 	}
 	return value != nil && r.glob.Match(value)
 }

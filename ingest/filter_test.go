@@ -45,6 +45,8 @@ func TestFilterChoosesMessages(t *testing.T) {
 	f("", "ok=true", plg, false)
 	f("", "name=web*[12]", htb, false)
 	f("plugin=*", "", htb, false)
+	f("name=*", "", `{"ID":"HTB","name":null}`, false)
+	f("", "x=null", `{"x":null}`, false)
 	f("", "source_ip=192.0.2.7", htb, false)
 	f("", "source_ip=192.0.2.0/24", htb, false)
 	f("", "source_ip=192.0.2.99/24", htb, false)

@@ -36,7 +36,7 @@ func addSettings(cmd *cobra.Command, names ...string) *settings {
 
 func (s *settings) addFlags(cmd *cobra.Command, names []string) {
 	flags := cmd.Flags()
-	flags.StringVar(&s.file, "config", "", "YAML file with settings; else CONFIG_FILE, ./.hb.yaml, ~/.hb.yaml, /etc/hb.yaml, /etc/hbjournal/hb.yaml")
+	flags.Var(&oneText{&s.file}, "config", "YAML file with settings; else CONFIG_FILE, ./.hb.yaml, ~/.hb.yaml, /etc/hb.yaml, /etc/hbjournal/hb.yaml")
 	if flags.Lookup("strict") == nil { // A command may have one of its own, in which this is contained.
 		flags.BoolVar(&s.strict, "strict", false, "a key of the file or a variable that is unknown is an error")
 	}

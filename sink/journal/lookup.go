@@ -126,13 +126,18 @@ func element(array []byte, key string) []byte {
 // and any other value as its JSON text.
 func Text(value []byte) string {
 	switch {
-	case string(value) == "null":
+	case isNull(value):
 		return ""
 	case len(value) > 0 && value[0] == '"':
 		return gjson.ParseBytes(value).String()
 	}
 	return string(value)
 }
+
+func isNull(value []byte) bool { return string(value) == "null" }
+
+// IsName reports whether the field at path names what the message is about. Null is no name: there it counts as missing.
+func IsName(path string) bool { return path == "ID" || path == "name" || path == "plugin" }
 
 // IsNumber reports whether a valid JSON value is a number.
 func IsNumber(value []byte) bool { return len(value) > 0 && (value[0] == '-' || isDigit(value[0])) }

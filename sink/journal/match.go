@@ -11,6 +11,7 @@ import (
 
 // field is a compiled Field. It may be used by several goroutines.
 type field struct {
+	named  bool // it is one of those in which null stands for no name
 	globs  []Glob
 	needle []byte // stands in each message that matches, unless the message has escapes
 }
@@ -27,7 +28,7 @@ func compileField(o Field) (field, error) {
 		}
 		f.globs = append(f.globs, g)
 	}
-	f.needle = literal(o.Path, f.globs)
+	f.named, f.needle = IsName(o.Path), literal(o.Path, f.globs)
 	return f, nil
 }
 
@@ -39,8 +40,8 @@ func CheckCondition(field, pattern string) error {
 		return errors.New("no field before the =: write field=glob, such as ID=HTB")
 	case strings.ContainsAny(field[len(field)-1:], "!<>~"):
 		return fmt.Errorf("there is no %s=, only =", field[len(field)-1:])
-	case strings.HasPrefix(pattern, "="):
-		return errors.New("there is no ==, only =: write [=] where the value begins with =")
+	case strings.HasPrefix(pattern, "="), strings.HasPrefix(pattern, "~"):
+		return fmt.Errorf("there is no =%[1]s, only =: write [%[1]s] where the value begins with %[1]s", pattern[:1])
 	case field[0] == '!':
 		return fmt.Errorf("there is no !, only =: a field cannot be %q", field)
 	case strings.HasPrefix(field, "$."):
@@ -87,7 +88,10 @@ func literal(path string, globs []Glob) []byte {
 
 // match reports whether the field's value, nil if the message has none, is one that is asked for.
 func (f *field) match(value []byte) bool {
-	return value != nil && slices.ContainsFunc(f.globs, func(g Glob) bool { return g.Match(value) })
+	if value == nil || f.named && isNull(value) {
+		return false
+	}
+	return slices.ContainsFunc(f.globs, func(g Glob) bool { return g.Match(value) })
 }
 
 // quoteOpen is text as the beginning of a JSON string: nothing if text may be the beginning of another JSON value too.
