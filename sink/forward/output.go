@@ -45,6 +45,7 @@ type Receipt struct {
 	Acked      int // lines from the first on that are dealt with: held by the receiver, or refused
 	Duplicates int // of them, those that the receiver said it held before
 	Refused    []Refused
+	Unnamed    []Unnamed
 }
 
 // Refused is a line that the receiver refused by name.
@@ -52,6 +53,14 @@ type Refused struct {
 	Line   int    // index in the batch
 	Code   string // the receiver's own, such as 400 or mapper_parsing_exception: a bounded set, and a label of metrics
 	Reason string // the receiver's own words; cut to 1 KiB and made printable by the loop
+}
+
+// Unnamed says that the receiver refused some lines of a range without saying which, and holds the others. All are among the
+// acked, since none may be sent again; which they are is put aside as a range.
+type Unnamed struct {
+	From, To     int // indexes in the batch; To is the first one behind
+	Count        int // lines refused; at most To-From
+	Code, Reason string
 }
 
 // ErrStop is wrapped by errors about a configuration that cannot be right, however long one waits.

@@ -9,7 +9,10 @@ import (
 // ecsVersion is the version of the Elastic Common Schema whose names are used.
 const ecsVersion = "8.17.0"
 
-type ecs struct{ facts }
+type ecs struct {
+	facts
+	bare bool
+}
 
 // Append implements Form. Its first fields are those that ecs-logging wants first, in that order.
 func (s *ecs) Append(dst []byte, e *journal.Entry, id string) []byte {
@@ -37,6 +40,9 @@ func (s *ecs) Append(dst []byte, e *journal.Entry, id string) []byte {
 	if id != "" {
 		dst = append(dst, `,"event.id":`...)
 		dst = appendString(dst, id)
+	}
+	if s.bare {
+		return append(dst, '}')
 	}
 	for _, f := range flatten(e.Message) {
 		dst = append(append(append(dst, `,"hbjournal.`...), f.name...), `":`...)

@@ -25,6 +25,8 @@ type Options struct {
 	SDID     string   // name of the structured data element of syslog; "": hbj@32473
 	BOM      bool     // a byte order mark before the MSG of syslog, as RFC 5424 6.4 asks, and many receivers show
 
+	Bare bool // gelf and ecs without the message's fields one by one; it is there whole anyway
+
 	Vendor, Product, Version string // of CEF's header; "": hbjournal, hbjournal, 1
 	Header                   Header // before each event of CEF; "": none
 }
@@ -38,9 +40,9 @@ func New(name string, opt Options) (Form, error) {
 	case "cef":
 		return newCEF(opt)
 	case "ecs":
-		return &ecs{facts: newFacts()}, nil
+		return &ecs{facts: newFacts(), bare: opt.Bare}, nil
 	case "gelf":
-		return &gelf{facts: newFacts()}, nil
+		return &gelf{facts: newFacts(), bare: opt.Bare}, nil
 	case "syslog":
 		return newSyslog(opt)
 	}

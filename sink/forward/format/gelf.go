@@ -6,7 +6,10 @@ import (
 	"hbjournal/sink/journal"
 )
 
-type gelf struct{ facts }
+type gelf struct {
+	facts
+	bare bool
+}
 
 // Append implements Form.
 func (g *gelf) Append(dst []byte, e *journal.Entry, id string) []byte {
@@ -30,6 +33,9 @@ func (g *gelf) Append(dst []byte, e *journal.Entry, id string) []byte {
 		dst = append(dst, `,"_hbj_id":`...)
 		dst = appendString(dst, id)
 		taken = append(taken, "hbj_id")
+	}
+	if g.bare {
+		return append(dst, '}')
 	}
 	for _, f := range flatten(e.Message, taken...) {
 		dst = appendGELF(dst, f)

@@ -17,15 +17,6 @@ type formed struct {
 	text []byte
 }
 
-// formed is for a form that has no options.
-func (o *options) formed(name string) *formed {
-	form, err := format.New(name, format.Options{})
-	if err != nil {
-		o.fault("%w", err)
-	}
-	return &formed{form: form}
-}
-
 func (f *formed) message(b *forward.Batch, i int) ([]byte, *unfit) {
 	e, err := b.Entry(i)
 	if err != nil {
@@ -50,4 +41,12 @@ func (w whole) pack(b *forward.Batch, i int, send func([]byte) error) (*unfit, e
 		return no, nil
 	}
 	return nil, send(message)
+}
+
+// appender is the form as bodies of several messages are made of it, each with end behind it.
+func (f *formed) appender(end string) appender {
+	return func(dst []byte, b *forward.Batch, i int) ([]byte, *unfit) {
+		message, no := f.message(b, i)
+		return append(append(dst, message...), end...), no
+	}
 }

@@ -62,6 +62,10 @@ func schemes() []scheme {
 		{names: []string{"gelf+udp"}, port: "12201", make: newGELF},
 		{names: []string{"gelf+tcp"}, port: "12201", make: newGELF},
 		{names: []string{"gelf+tls"}, port: "12201", make: newGELF},
+		{names: []string{"gelf+http", "gelf+https"}, port: "12201", make: newGELF},
+		{names: []string{"victorialogs", "victorialogs+https"}, port: "9428", make: newVictoriaLogs},
+		{names: []string{"elasticsearch", "elasticsearch+https"}, port: "9200", make: newElastic},
+		{names: []string{"opensearch", "opensearch+https"}, port: "9200", make: newElastic},
 	}
 }
 
