@@ -32,7 +32,7 @@ func (s *selection) offers(ctx context.Context, args []string, begun string, q q
 		ctx = context.Background()
 	}
 	s.environ.Stderr = io.Discard // A warning would spoil the line that is being typed.
-	if slices.ContainsFunc(args, mayBlock) || s.prepare(args) != nil {
+	if slices.ContainsFunc(append(args, s.identities...), mayBlock) || s.prepare(args) != nil {
 		return nil
 	}
 	return q.values(ctx, s.options, func(value string) bool { return strings.HasPrefix(value, begun) && isOfferable(value) })
@@ -77,7 +77,7 @@ func completeSetting(cmd *cobra.Command, k config.Key) {
 
 // completeNoFiles keeps the shells from offering files for flags and arguments that are none, in cmd and all below it.
 func completeNoFiles(cmd *cobra.Command) {
-	takesFile := []string{"config", "log-file"}
+	takesFile := []string{"config", "log-file", "identity"}
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
 		if _, has := cmd.GetFlagCompletionFunc(f.Name); !has && f.Annotations[cobra.BashCompSubdirsInDir] == nil && !slices.Contains(takesFile, f.Name) {
 			completeBy(cmd, f.Name, cobra.NoFileCompletions)

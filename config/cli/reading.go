@@ -34,7 +34,7 @@ func (s *selection) reading(args []string, fault error) (*reading, error) {
 	if err := errors.Join(fault, s.prepare(args)); err != nil {
 		return nil, err
 	}
-	return &reading{selection: s, env: s.environ, out: newOutput(s.environ.Stdout), faults: faults{w: s.environ.Stderr}}, nil
+	return &reading{selection: s, env: s.environ, out: newOutput(s.environ.Stdout), faults: s.faults()}, nil
 }
 
 // errEnough ends a reading that has all that was asked for.

@@ -34,6 +34,7 @@ type selection struct {
 	plugins        []string
 	sources        []string
 	matches        []string
+	identities     []string // files of secret keys
 
 	// What the flags come to, once prepare has run.
 	cfg       config.Loaded
@@ -48,6 +49,7 @@ func addSelection(cmd *cobra.Command, env Env) *selection {
 	s := &selection{environ: env}
 	flags := cmd.Flags()
 	inGroup(flags, choosing, func() { s.addFlags(flags) })
+	s.addIdentity(cmd)
 	s.settings = addSettings(cmd, "journal_dir", "journal_file", "journal_local_time")
 	s.completeValues(cmd)
 	return s
@@ -96,6 +98,9 @@ func (s *selection) prepare(args []string) error {
 	}
 	journals, err := journalsOf(args, s.cfg.Config.JournalFile)
 	setJournals(&s.options, journals)
+	if err == nil {
+		s.options.Decrypter, err = s.decrypter(args)
+	}
 	return err
 }
 
@@ -236,14 +241,23 @@ func (s *selection) explain(err error) error {
 
 // faults prints what is wrong with the files that are read, so far as it is not too much, and counts it.
 type faults struct {
-	w     io.Writer
-	count int
+	w         io.Writer
+	count     int
+	encrypted int  // of these, files that are encrypted and were left out
+	identity  bool // one was given
 }
 
 const maxFaults = 20
 
+func (s *selection) faults() faults {
+	return faults{w: s.environ.Stderr, identity: s.options.Decrypter != nil}
+}
+
 func (f *faults) report(fault *read.CorruptError) {
 	f.count++
+	if errors.Is(fault, read.ErrEncrypted) {
+		f.encrypted++
+	}
 	switch {
 	case f.count <= maxFaults:
 		fmt.Fprintf(f.w, "hbjournal: warning: %s\n", visible(fault.Error()))
@@ -254,8 +268,15 @@ func (f *faults) report(fault *read.CorruptError) {
 
 // err is the error of a command that did all else, or nil.
 func (f *faults) err() error {
-	if f.count == 0 {
+	switch {
+	case f.count == 0:
 		return nil
+	case f.encrypted == f.count:
+		return leftOut(f.encrypted, f.identity)
 	}
-	return &hintedError{fmt.Errorf("%s in the files: the rest was read", plural(int64(f.count), "fault")), "see 'hbjournal verify'"}
+	hint := "see 'hbjournal verify'"
+	if f.encrypted > 0 {
+		hint += "; for what is encrypted, " + identityHint(f.identity)
+	}
+	return &hintedError{fmt.Errorf("%s in the files: the rest was read", plural(int64(f.count), "fault")), hint}
 }

@@ -25,6 +25,7 @@ func newVerify(env Env) *cobra.Command {
 	}
 	s := &selection{environ: env}
 	s.settings = addSettings(cmd, "journal_dir", "journal_file")
+	s.addIdentity(cmd)
 	output := cmd.Flags().StringP("output", "o", "text", "`form` of the output: text, or json with an object a line")
 	completeFixed(cmd, "output", "text", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -46,8 +47,14 @@ func verify(ctx context.Context, r *reading, asJSON bool) error {
 		p.json = json.NewEncoder(r.out.w)
 	}
 	var result read.VerifyResult
+	encrypted := r.faults
+	encrypted.w = io.Discard // They are results here.
+	fault := func(f *read.CorruptError) {
+		encrypted.report(f)
+		p.fault(f)
+	}
 	check := func(ctx context.Context) (err error) {
-		opt := read.VerifyOptions{Options: r.options, Fault: p.fault, Gap: p.gap, Block: r.bar.show}
+		opt := read.VerifyOptions{Options: r.options, Fault: fault, Gap: p.gap, Block: r.bar.show}
 		result, err = read.VerifyEach(ctx, opt, p.journal)
 		r.entries = result.Entries
 		return err
@@ -57,10 +64,11 @@ func verify(ctx context.Context, r *reading, asJSON bool) error {
 		if result.Faults == 0 || interrupted {
 			return nil
 		}
-		return &hintedError{
-			fmt.Errorf("verify: %s", plural(result.Faults, "fault")),
-			"the other entries are sound; 'hbjournal query' prints them",
+		hint := "the other entries are sound; 'hbjournal query' prints them"
+		if n := encrypted.encrypted; n > 0 {
+			hint = fmt.Sprintf("%s cannot be checked: %s", plural(int64(n), "encrypted file"), identityHint(encrypted.identity))
 		}
+		return &hintedError{fmt.Errorf("verify: %s", plural(result.Faults, "fault")), hint}
 	})
 }
 

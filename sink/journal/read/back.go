@@ -91,6 +91,8 @@ func (s *Back) open(ctx context.Context, b *Block) error {
 	case f.plain:
 		s.text = f.raw
 		s.end, err = f.wholeSize(ctx)
+	case f.clear != nil:
+		s.text, s.end = f.random()
 	case s.room != nil && f.regular:
 		s.text, s.end, err = s.setAside(ctx, f)
 	default:

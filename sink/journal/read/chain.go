@@ -34,6 +34,7 @@ var errMoved = errors.New("journal files moved")
 // and a stamp with several files is sorted out by their first lines.
 type chain struct {
 	listing
+	bounds
 	opener *opener
 	at     int             // index in files of the next candidate
 	stale  bool            // the files are to be listed before the next step
@@ -49,7 +50,7 @@ type chain struct {
 }
 
 func newChain(opt Options) *chain {
-	return &chain{listing: listing{dir: opt.Dir, base: opt.Base}, opener: newOpener(opt), stale: true, step: 1}
+	return &chain{listing: listing{dir: opt.Dir, base: opt.Base}, bounds: boundsOf(opt), opener: newOpener(opt), stale: true, step: 1}
 }
 
 func (c *chain) next() (*file, error) { return c.walk(c.try) }
@@ -157,9 +158,15 @@ func (c *chain) copiesLive(f *file) bool {
 	return live.fingerprint.hash == f.fingerprint.hash
 }
 
-// unreadable is the error for a file that cannot be opened. The chain counts it as dealt with and goes on behind it.
+// unreadable is the error for a file that cannot be opened, nil if it is not missed. The chain counts it as dealt with and goes on behind it.
 func (c *chain) unreadable(f names.File, err error) error {
+	if c.becameSealed(f, err) {
+		return nil
+	}
 	c.from, c.seen = f.Stamp.Add(c.step*time.Second), nil
+	if c.needless(f, err) {
+		return nil
+	}
 	return &CorruptError{Path: f.Path, Err: err}
 }
 
@@ -257,7 +264,7 @@ func (c *chain) find(at Cursor) (bool, error) {
 
 // forget sets the chain back to its beginning.
 func (c *chain) forget() {
-	*c = chain{listing: c.listing, opener: c.opener, stale: true, step: c.step, follow: c.follow}
+	*c = chain{listing: c.listing, bounds: c.bounds, opener: c.opener, stale: true, step: c.step, follow: c.follow}
 }
 
 // seek leaves out the files before the last one that begins before since, as far as halving finds it.

@@ -28,12 +28,13 @@ type Follower struct {
 	files     []*file // the current one and those held open after it
 	lines     lines   // of files[0]
 	refreshed time.Time
-	rested    time.Time // the directory is left alone until then
-	leave     bool      // a later file holds something: the current one is left at its end
-	missed    bool      // to be said with the next block
-	cut       bool      // the current file ended before the position, to be said with the next block
-	polled    bool      // Read gives errIdle where it would wait
-	held      int       // files that may be held open after the current one
+	rested    time.Time       // the directory is left alone until then
+	leave     bool            // a later file holds something: the current one is left at its end
+	missed    bool            // to be said with the next block
+	faults    []*CorruptError // of files before the first that can be read, to be said with the next blocks
+	cut       bool            // the current file ended before the position, to be said with the next block
+	polled    bool            // Read gives errIdle where it would wait
+	held      int             // files that may be held open after the current one
 }
 
 const (
@@ -54,12 +55,12 @@ func Follow(opt Options, at Cursor) (*Follower, error) {
 	if err := f.chain.seek(since); err != nil {
 		return nil, err
 	}
-	first, err := f.chain.next()
+	first, err := f.first()
 	if err != nil {
 		return nil, err
 	}
 	offset := int64(0)
-	if first.plain {
+	if at, _ := first.random(); at != nil {
 		offset, err = first.seekTime(since)
 	}
 	f.files = []*file{first}
@@ -74,7 +75,8 @@ func (f *Follower) resume(at Cursor) error {
 		if err != nil {
 			return err
 		}
-		first, err := f.chain.next()
+		f.faults = nil
+		first, err := f.first()
 		if err != nil {
 			return err
 		}
@@ -92,6 +94,18 @@ func (f *Follower) resume(at Cursor) error {
 	return fmt.Errorf("open journal in %s: its files keep changing", f.chain.dir)
 }
 
+// first goes to the first file that can be read. Those before it are told of with the next blocks.
+func (f *Follower) first() (*file, error) {
+	for {
+		first, err := f.chain.next()
+		var fault *CorruptError
+		if !errors.As(err, &fault) {
+			return first, err
+		}
+		f.faults = append(f.faults, fault)
+	}
+}
+
 // goTo goes on at an offset of the current file.
 func (f *Follower) goTo(offset int64) error {
 	cur := f.files[0]
@@ -103,8 +117,9 @@ func (f *Follower) goTo(offset int64) error {
 		return nil
 	}
 	f.lines.offset, f.lines.number = offset, 0
-	if cur.plain {
-		_, err := cur.raw.Seek(offset, io.SeekStart)
+	if at, size := cur.random(); cur.plain || at != nil && offset <= size {
+		err := cur.goTo(offset)
+		f.lines.text = cur.text
 		return err
 	}
 	skipped, err := io.CopyN(io.Discard, cur.text, offset)
@@ -118,6 +133,11 @@ func (f *Follower) goTo(offset int64) error {
 func (f *Follower) Read(ctx context.Context, b *Block) error {
 	for ctx.Err() == nil {
 		b.reset()
+		if len(f.faults) > 0 {
+			b.Fault, f.faults = f.faults[0], f.faults[1:]
+			b.Path = b.Fault.Path
+			return nil
+		}
 		if time.Since(f.refreshed) >= pollEvery {
 			if err := f.refresh(b); err != nil || b.Fault != nil {
 				return err

@@ -27,7 +27,7 @@ const (
 	// maxWindow bounds the memory of a zstd decoder. Our own backups need at most 8 MiB; zstd --long=25 fits too.
 	maxWindow = 32 << 20
 	// maxMagic is how many first bytes tell a layer.
-	maxMagic = len(magicAge)
+	maxMagic = len(magicArmor)
 )
 
 const (
@@ -37,6 +37,7 @@ const (
 	magicXz    = "\xfd7zXZ\x00"
 	magicLz4   = "\x04\x22\x4d\x18"
 	magicAge   = "age-encryption.org/"
+	magicArmor = "-----BEGIN AGE ENCRYPTED FILE-----"
 )
 
 // layers are those that an opener knows.
@@ -47,7 +48,8 @@ func (o *opener) layers() []layer {
 		{prefix(magicBzip2), func(wrapped *bufio.Reader) (io.Reader, error) { return bzip2.NewReader(wrapped), nil }},
 		{prefix(magicXz), refuse("compressed with xz: unpack it first, with xz -d")},
 		{prefix(magicLz4), refuse("compressed with lz4: unpack it first, with lz4 -d")},
-		{prefix(magicAge), refuse("encrypted by age: decrypt it first, with age -d -i KEYFILE")},
+		{prefix(magicAge), func(wrapped *bufio.Reader) (io.Reader, error) { return o.openAge(wrapped) }},
+		{prefix(magicArmor), func(wrapped *bufio.Reader) (io.Reader, error) { return o.openAge(wrapped) }},
 	}
 }
 
@@ -60,24 +62,27 @@ func refuse(why string) func(*bufio.Reader) (io.Reader, error) {
 	return func(*bufio.Reader) (io.Reader, error) { return nil, errors.New(why) }
 }
 
-// unwrap takes the layers off r. It returns how many there were, and what is to be closed.
-func (o *opener) unwrap(r io.Reader) (text io.Reader, layers int, closes []io.Closer, err error) {
+// unwrap takes the layers off r. It returns how many there were, and what is to be closed; outer is what r begins with.
+func (o *opener) unwrap(r io.Reader) (text io.Reader, layers int, outer string, closes []io.Closer, err error) {
 	known := o.layers()
 	for layers = range maxLayers + 1 {
 		b := bufio.NewReaderSize(r, 32<<10)
 		magic, _ := b.Peek(maxMagic)
+		if layers == 0 {
+			outer = string(magic)
+		}
 		i := slices.IndexFunc(known, func(l layer) bool { return l.begins(magic) })
 		if i < 0 {
-			return b, layers, closes, nil
+			return b, layers, outer, closes, nil
 		}
 		if r, err = known[i].open(b); err != nil {
-			return nil, layers, closes, err
+			return nil, layers, outer, closes, err
 		}
 		if c, ok := r.(io.Closer); ok {
 			closes = append(closes, c)
 		}
 	}
-	return nil, layers, closes, fmt.Errorf("compressed more than %d times", maxLayers)
+	return nil, layers, outer, closes, fmt.Errorf("compressed more than %d times", maxLayers)
 }
 
 // beginsZstd also knows the skippable frames that some programs put first.

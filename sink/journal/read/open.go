@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -18,10 +19,11 @@ import (
 
 // An opener opens the files of a journal as the text that they hold, whatever layers are around it.
 type opener struct {
-	count *atomic.Int64 // counts the bytes that are read from the files, as they are on the disk; may be nil
+	count     *atomic.Int64 // counts the bytes that are read from the files, as they are on the disk; may be nil
+	decrypter Decrypter     // nil: what is encrypted cannot be read
 }
 
-func newOpener(opt Options) *opener { return &opener{count: opt.Count} }
+func newOpener(opt Options) *opener { return &opener{count: opt.Count, decrypter: opt.Decrypter} }
 
 // file is one open file of a journal, read as the text that it holds.
 type file struct {
@@ -30,6 +32,8 @@ type file struct {
 	info        os.FileInfo // nil with raw
 	regular     bool        // a real file, not a pipe
 	plain       bool        // regular and without layers: raw can be read at any offset
+	clear       io.ReaderAt // the text of a regular file that is encrypted and not compressed
+	clearSize   int64       // its bytes
 	text        io.Reader   // the lines, without layers; set by begin
 	closes      []io.Closer // of the layers around text, and of its copy
 	fingerprint fingerprint // of a regular file
@@ -62,7 +66,7 @@ func (o *opener) open(f names.File) (*file, error) {
 // openStream makes a file of a text that comes from r, which cannot be rewound; closing it leaves r open.
 func (o *opener) openStream(r io.Reader) (*file, error) {
 	f := &file{File: names.File{Path: Stdin}, opener: o}
-	if _, err := f.unwrap(&counter{r, o.count}); err != nil {
+	if _, _, err := f.unwrap(&counter{r, o.count}); err != nil {
 		return nil, errors.Join(&CorruptError{Path: Stdin, Err: err}, f.close())
 	}
 	return f, nil
@@ -97,9 +101,13 @@ func (f *file) begin() error {
 			return err
 		}
 	}
-	layers, err := f.unwrap(&counter{f.raw, f.count})
+	f.clear = nil
+	layers, outer, err := f.unwrap(&counter{f.raw, f.count})
 	if err != nil {
 		return err
+	}
+	if f.regular && layers == 1 && strings.HasPrefix(outer, magicAge) {
+		f.openClear()
 	}
 	if f.plain = f.regular && layers == 0; f.plain {
 		f.text = &counter{f.raw, f.count}
@@ -145,12 +153,12 @@ func (f *file) at(offset int64) Cursor {
 // growing reports whether f may be the file that is being written.
 func (f *file) growing() bool { return f.regular && f.Live() }
 
-// unwrap sets text to what is in r below its layers, and returns how many there are.
-func (f *file) unwrap(r io.Reader) (layers int, err error) {
+// unwrap sets text to what is in r below its layers, and returns how many there are, and what r begins with.
+func (f *file) unwrap(r io.Reader) (layers int, outer string, err error) {
 	var closes []io.Closer
-	f.text, layers, closes, err = f.opener.unwrap(r)
+	f.text, layers, outer, closes, err = f.opener.unwrap(r)
 	f.closes = append(f.closes, closes...)
-	return layers, err
+	return layers, outer, err
 }
 
 // release lets go of the layers and their memory. Their errors do not matter: their text is not wanted any more.

@@ -69,7 +69,7 @@ func (s *stream) park(ctx context.Context) error {
 	if f == nil || s.parked || f.raw == nil || !f.regular {
 		return nil
 	}
-	if f.plain {
+	if at, _ := f.random(); at != nil {
 		s.parked = true
 		return f.letGo()
 	}
@@ -97,12 +97,13 @@ func (s *stream) wake(b *Block) error {
 	if err := f.begin(); err != nil {
 		return err
 	}
-	s.lines.text = f.text
 	read := s.lines.offset + int64(len(s.lines.rest)) + s.lines.long
-	if f.plain {
-		_, err := f.raw.Seek(read, io.SeekStart)
+	if at, _ := f.random(); at != nil {
+		err := f.goTo(read)
+		s.lines.text = f.text
 		return err
 	}
+	s.lines.text = f.text
 	_, err := io.CopyN(io.Discard, f.text, read)
 	if err == io.EOF {
 		err = nil
@@ -118,9 +119,11 @@ func (s *stream) pass() {
 
 // park implements parker.
 func (s *Back) park(context.Context) error {
-	if f := s.cur; f != nil && !s.parked && f.raw != nil && f.plain {
-		s.parked = true
-		return f.letGo()
+	if f := s.cur; f != nil && !s.parked && f.raw != nil {
+		if at, _ := f.random(); at != nil {
+			s.parked = true
+			return f.letGo()
+		}
 	}
 	return nil
 }
@@ -137,8 +140,8 @@ func (s *Back) wake(ctx context.Context, b *Block) error {
 		return nil
 	}
 	f.adopt(g)
-	if f.plain {
-		s.text = f.raw
+	if at, _ := f.random(); at != nil {
+		s.text = at
 		return nil
 	}
 	text, size, err := s.setAside(ctx, f)

@@ -9,7 +9,7 @@ import (
 )
 
 // A scratch is one temporary file for the texts of many compressed files, so that none of them takes an open file of its own.
-// It has no name, so nothing is left of it after a crash. The zero value makes the file when the first text comes.
+// It has no name, so nothing is left of it after a crash, and each text is covered in it: see cloak. The zero value makes the file when the first text comes.
 type scratch struct {
 	file *os.File
 	free []int64 // offsets of chunks that are not in use
@@ -30,7 +30,11 @@ func (s *scratch) hold(ctx context.Context, r io.Reader) (*extent, error) {
 		_ = os.Remove(file.Name())
 		s.file = file
 	}
-	e := &extent{scratch: s}
+	covering, err := newCloak()
+	if err != nil {
+		return nil, err
+	}
+	e := &extent{scratch: s, cloak: covering}
 	buf := make([]byte, chunkBytes)
 	for e.err == nil {
 		if err := ctx.Err(); err != nil {
@@ -41,6 +45,7 @@ func (s *scratch) hold(ctx context.Context, r io.Reader) (*extent, error) {
 		if n == 0 {
 			continue
 		}
+		e.cloak.cover(buf[:n], e.size)
 		at := s.take()
 		e.chunks, e.size = append(e.chunks, at), e.size+int64(n)
 		if _, err := s.file.WriteAt(buf[:n], at); err != nil {
@@ -87,6 +92,7 @@ func (s *scratch) Close() error {
 // An extent is one text in a scratch. Closing it gives its room to others.
 type extent struct {
 	scratch *scratch
+	cloak   cloak
 	chunks  []int64
 	size    int64
 	err     error // what its reader failed with behind the text; nil: it came to its end
@@ -98,6 +104,7 @@ func (e *extent) ReadAt(p []byte, off int64) (n int, err error) {
 		within := off % chunkBytes
 		most := min(int64(len(p)-n), chunkBytes-within, e.size-off)
 		m, err := e.scratch.file.ReadAt(p[n:n+int(most)], e.chunks[off/chunkBytes]+within)
+		e.cloak.cover(p[n:n+m], off)
 		n, off = n+m, off+int64(m)
 		if err != nil && m < int(most) {
 			return n, fmt.Errorf("read temporary file: %w", err)

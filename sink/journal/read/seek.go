@@ -7,12 +7,13 @@ import (
 	"hbjournal/sink/journal"
 )
 
-// seekTime returns the offset of a line of a plain file before which no line is as new as since. It halves the file,
+// seekTime returns the offset of a line of a file that can be read at any offset before which no line is as new as since. It halves the file,
 // and is exact as long as times do not go back by more than maxStepBack.
 func (f *file) seekTime(since int64) (int64, error) {
 	const near = blockBytes
 	since -= maxStepBack.Milliseconds()
-	low, high := int64(0), f.info.Size()
+	_, size := f.random()
+	low, high := int64(0), size
 	for high-low > near {
 		middle := low + (high-low)/2
 		start, millis, err := f.timedLine(middle, high)
@@ -30,7 +31,8 @@ func (f *file) seekTime(since int64) (int64, error) {
 
 // timedLine finds the first line that starts in (from, to) and has a timestamp; its start is -1 if there is none.
 func (f *file) timedLine(from, to int64) (start, millis int64, err error) {
-	r := bufio.NewReaderSize(io.NewSectionReader(f.raw, from, to-from), 4<<10)
+	at, _ := f.random()
+	r := bufio.NewReaderSize(io.NewSectionReader(at, from, to-from), 4<<10)
 	skipped, err := skipLine(r)
 	for start = from + skipped; err == nil && start < to; start += skipped {
 		prefix, _ := r.Peek(journal.MaxTimePrefix)

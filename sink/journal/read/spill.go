@@ -29,7 +29,7 @@ func (f *file) wholeSize(ctx context.Context) (int64, error) {
 }
 
 // spill writes the text of a compressed file, or of a pipe, into a temporary file without a name, since it can only be
-// read forwards, and must not fill the memory. What is corrupt of it gives a *CorruptError, and the text before it.
+// read forwards, and must not fill the memory. It is covered there: see cloak. What is corrupt of it gives a *CorruptError, and the text before it.
 func (f *file) spill(ctx context.Context) (io.ReaderAt, int64, error) {
 	if err := f.begin(); err != nil {
 		return nil, 0, err
@@ -41,8 +41,12 @@ func (f *file) spill(ctx context.Context) (io.ReaderAt, int64, error) {
 	// Systems that cannot remove an open file refuse this one; it is removed once more when it is closed.
 	_ = os.Remove(temp.Name())
 	f.closes = append(f.closes, tempFile{temp})
+	covered := &cloaked{file: tempFile{temp}}
+	if covered.cloak, err = newCloak(); err != nil {
+		return nil, 0, f.noRoom(err)
+	}
 	text := &cancelReader{ctx: ctx, r: f.text}
-	size, err := io.Copy(temp, text)
+	size, err := io.Copy(covered, text)
 	switch {
 	case err == nil || ctx.Err() != nil || isCanceled(err):
 	case text.err != nil:
@@ -50,7 +54,7 @@ func (f *file) spill(ctx context.Context) (io.ReaderAt, int64, error) {
 	default:
 		err = f.noRoom(err)
 	}
-	return temp, size, err
+	return covered, size, err
 }
 
 // A tempFile is removed when it is closed.

@@ -24,6 +24,10 @@ type Options struct {
 	// only uses them to leave out what it need not look at: it still gives some entries outside, for a journal.Filter to drop.
 	Since, Until time.Time
 
+	// Decrypter reads what is encrypted; nil: such a file is a fault that wraps ErrEncrypted. Those of which the names prove
+	// that they hold nothing of the time asked for are left out without a word.
+	Decrypter Decrypter
+
 	// Count, if not nil, counts the bytes read from the files, as they are on the disk.
 	Count *atomic.Int64
 
@@ -157,15 +161,16 @@ func (s *stream) open(b *Block) error {
 	return s.seek()
 }
 
-// seek moves to the asked time within a plain file.
+// seek moves to the asked time within a file that can be read at any offset.
 func (s *stream) seek() error {
-	if !s.cur.plain || s.since == 0 {
+	if at, _ := s.cur.random(); at == nil || s.since == 0 {
 		return nil
 	}
 	offset, err := s.cur.seekTime(s.since)
 	if err == nil && offset > 0 {
 		s.lines.offset, s.lines.number = offset, 0
-		_, err = s.cur.raw.Seek(offset, io.SeekStart)
+		err = s.cur.goTo(offset)
+		s.lines.text = s.cur.text
 	}
 	return err
 }
