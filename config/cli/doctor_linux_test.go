@@ -215,6 +215,38 @@ func TestDoctorTriesByItsOwnRights(t *testing.T) {
 	v.terminate(t)
 }
 
+// TestWithoutProcNothingStops has a daemon and a doctor run where /proc is closed to them.
+func TestWithoutProcNothingStops(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can close /proc, and start a process as another user")
+	}
+	place := publicDir(t)
+	dir, program, closed := filepath.Join(place, "journal"), copyOfMyself(t, place), filepath.Join(place, "closed")
+	script := "#!/bin/sh\nmount -t tmpfs -o mode=0700 none /proc &&\nexec setpriv --reuid=65534 --regid=65534 --clear-groups " + program + ` "$@"` + "\n"
+	if err := errors.Join(os.Mkdir(dir, 0o750), os.Chown(dir, 65534, 65534), os.WriteFile(closed, []byte(script), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	apart := &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	v := &victim{served: served{dir: dir}, launch: launch{
+		dir: place, stderr: filepath.Join(t.TempDir(), "log"), program: closed, attr: apart,
+		environ: []string{"JOURNAL_DIR=" + dir, "LISTEN_ADDR=127.0.0.1:0", "HTTP_ADDR=127.0.0.1:0", "HOME=/nonexistent", "PATH=" + os.Getenv("PATH")},
+	}}
+	v.restart(t)
+	l := loadFor(t, v.udp)
+	l.send(1000)
+	v.untilReceived(t, 1000)
+	d := examinedBy(t, "exec "+closed+" doctor --json", apart, "JOURNAL_DIR="+dir, "LISTEN_ADDR="+v.udp)
+	if d.code != exitDone || d.UID != 65534 {
+		t.Errorf("got exit code %d as uid %d, want 0 as 65534:\n%s", d.code, d.UID, d.text)
+	}
+	d.row(t, "port", doctor.OK, v.udp+" is held: as it left word, by the daemon")
+	d.row(t, "own-drops", doctor.Skip, "cannot read /proc/net/udp: permission denied")
+	d.row(t, "memory", doctor.Skip, "cannot read /proc/self/cgroup: permission denied")
+	d.row(t, "write", doctor.OK)
+	v.terminate(t)
+	readJournal(t, dir).wantAll(t, 1000)
+}
+
 func TestDoctorHearsFromADaemonThatCannotWrite(t *testing.T) {
 	mountPoint := tmpfs(t, "size=4m")
 	v := startVictim(t, filepath.Join(mountPoint, "journal"))

@@ -106,6 +106,9 @@ func (e *examination) readNICs() (map[string]uint64, error) {
 	for _, nic := range interfaces {
 		for _, counter := range []string{"rx_dropped", "rx_missed_errors", "rx_fifo_errors", "rx_over_errors"} {
 			n, err := number(filepath.Join(e.Sys, "class/net", nic.Name(), "statistics", counter))
+			if errors.Is(err, fs.ErrPermission) {
+				return nil, err
+			}
 			if err == nil {
 				values[nic.Name()+" "+counter] = n
 			}
@@ -139,7 +142,9 @@ type tally struct {
 // tally sums the counters of a source that are chosen.
 func (e *examination) tally(from string, chosen func(name string) bool) (t tally) {
 	before, after := e.counters()
-	t.err = errors.Join(before[from].err, after[from].err)
+	if t.err = after[from].err; t.err == nil {
+		t.err = before[from].err
+	}
 	var old []string
 	for _, name := range slices.Sorted(maps.Keys(after[from].values)) {
 		was, known := before[from].values[name]

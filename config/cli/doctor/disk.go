@@ -122,7 +122,8 @@ func (e *examination) write() Row {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, errQuota):
 		r.Cure = fmt.Sprintf("df -h %s; df -i %s # then remove what is not needed", dir, dir)
 	case errors.Is(err, syscall.EROFS):
-		r.Cure = e.asRoot("mount -o remount,rw " + quoted(e.mountOf(e.Journal.Dir).point))
+		m, _ := e.mountOf(e.Journal.Dir)
+		r.Cure = e.asRoot("mount -o remount,rw " + quoted(cmp.Or(m.point, existing(e.Journal.Dir))))
 	case errors.Is(err, fs.ErrPermission) && e.UID == 0:
 		r.Cure = "dmesg | grep -i denied; lsattr -d " + dir + " # what forbids it to root: SELinux, AppArmor, or an attribute"
 	case errors.Is(err, fs.ErrPermission):
@@ -143,16 +144,15 @@ type mount struct {
 	readOnly    bool
 }
 
-// mountOf is the mount that a directory is on, or will be. The zero mount: that is not known.
-func (e *examination) mountOf(dir string) (found mount) {
-	dir, err := filepath.Abs(existing(dir))
-	if err != nil {
-		return found
+// mountOf is the mount that a directory is on, or will be. The zero mount: none of those that there are.
+func (e *examination) mountOf(dir string) (found mount, err error) {
+	if dir, err = filepath.Abs(existing(dir)); err != nil {
+		return found, err
 	}
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
 		dir = real
 	}
-	rows, _ := fields(e.proc("self/mountinfo"))
+	rows, err := fields(e.proc("self/mountinfo"))
 	for _, row := range rows {
 		// id parent major:minor root point options [optional...] - kind source superoptions
 		dash := slices.Index(row, "-")
@@ -165,7 +165,7 @@ func (e *examination) mountOf(dir string) (found mount) {
 			found = m
 		}
 	}
-	return found
+	return found, err
 }
 
 func isAmong(option, options string) bool {
@@ -183,8 +183,11 @@ func unescaped(text string) string {
 
 // fileSystem looks at what kind of file system the journal is on.
 func (e *examination) fileSystem() Row {
-	m := e.mountOf(e.Journal.Dir)
-	if m.point == "" {
+	m, err := e.mountOf(e.Journal.Dir)
+	switch {
+	case err != nil:
+		return unreadable(err)
+	case m.point == "":
 		return skip("cannot see what is mounted in " + e.proc("self/mountinfo"))
 	}
 	r := Row{Status: OK, Measured: fmt.Sprintf("%s, mounted at %s", m.kind, m.point)}

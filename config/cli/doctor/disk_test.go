@@ -116,7 +116,9 @@ func TestFileSystemIsKnownByItsMount(t *testing.T) {
 	f(at("fuseblk", "rw"), OK, "fuseblk")
 	f(at("ext4", "ro,relatime"), Fail, "read-only", "sudo mount -o remount,rw ")
 	e := machine{files: file("proc/self/mountinfo", "gone")}.examine(t)
-	wantRow(t, e.look(t, "file-system"), Skip, "cannot see")
+	wantRow(t, e.look(t, "file-system"), Skip, "this system has no")
+	e = machine{files: file("proc/self/mountinfo", "21 1 8:1 / /elsewhere rw - ext4 x rw\n")}.examine(t)
+	wantRow(t, e.look(t, "file-system"), Skip, "cannot see what is mounted")
 	if got := unescaped(`/a\040b\134c`); got != `/a b\c` {
 		t.Errorf("got mount point %q, want blanks and backslashes as they are", got)
 	}

@@ -2,7 +2,9 @@ package doctor
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os/user"
 	"path/filepath"
@@ -201,7 +203,10 @@ const spare = 64 << 20
 func (e *examination) memory() Row {
 	dir, whose := e.process()
 	need := e.MemoryBytes + spare
-	limit, name := e.lowest(dir, "memory", "memory.max", "memory.limit_in_bytes")
+	limit, name, err := e.lowest(dir, "memory", "memory.max", "memory.limit_in_bytes")
+	if err != nil {
+		return unreadable(err)
+	}
 	if name == "" {
 		total, err := e.memoryOfMachine()
 		if err != nil {
@@ -236,21 +241,28 @@ func (e *examination) memoryOfMachine() (int64, error) {
 }
 
 // lowest is the lowest number in the files of this name of the control groups that a process is in, and the name of its
-// file; "" if there is no limit.
-func (e *examination) lowest(dir, controller, v2, v1 string) (lowest int64, name string) {
+// file; "" if there is no limit. It is an error if there may be one that this user cannot read.
+func (e *examination) lowest(dir, controller, v2, v1 string) (lowest int64, name string, err error) {
 	const none = 1 << 60 // Above it, version 1 means no limit.
-	for _, file := range e.groupFiles(dir, controller, v2, v1) {
+	files, err := e.groupFiles(dir, controller, v2, v1)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, "", err
+	}
+	for _, file := range files {
 		n, err := number(file)
+		if errors.Is(err, fs.ErrPermission) {
+			return 0, "", err
+		}
 		if err == nil && n < none && (name == "" || int64(n) < lowest) {
 			lowest, name = int64(n), filepath.Base(file)
 		}
 	}
-	return lowest, name
+	return lowest, name, nil
 }
 
 // groupFiles are the files of a controller for a process, its own group's first and the root's last.
-func (e *examination) groupFiles(dir, controller, v2, v1 string) (files []string) {
-	rows, _ := fields(e.proc(dir + "/cgroup"))
+func (e *examination) groupFiles(dir, controller, v2, v1 string) (files []string, err error) {
+	rows, err := fields(e.proc(dir + "/cgroup"))
 	for _, row := range rows {
 		parts := strings.SplitN(row[0], ":", 3)
 		if len(parts) != 3 {
@@ -272,15 +284,22 @@ func (e *examination) groupFiles(dir, controller, v2, v1 string) (files []string
 			}
 		}
 	}
-	return files
+	return files, err
 }
 
 // processorTime notes a share of less than one processor.
 func (e *examination) processorTime() Row {
 	dir, whose := e.process()
 	share, limit := math.Inf(1), ""
-	for _, file := range e.groupFiles(dir, "cpu", "cpu.max", "cpu.cfs_quota_us") {
+	files, err := e.groupFiles(dir, "cpu", "cpu.max", "cpu.cfs_quota_us")
+	if err != nil {
+		return unreadable(err)
+	}
+	for _, file := range files {
 		text, err := word(file)
+		if errors.Is(err, fs.ErrPermission) {
+			return unreadable(err)
+		}
 		if err != nil {
 			continue
 		}
@@ -294,8 +313,6 @@ func (e *examination) processorTime() Row {
 		}
 	}
 	switch {
-	case limit == "" && !isThere(e.proc(dir+"/cgroup")):
-		return skip("this system has no " + e.proc(dir+"/cgroup"))
 	case share < 1:
 		return Row{
 			Status: Note, Measured: fmt.Sprintf("%s has %.2f of a processor; while it waits for its turn, datagrams wait in the receive buffer", whose, share),
