@@ -14,9 +14,8 @@ import (
 	"hbjournal/sink/journal/read"
 )
 
-// sayEmpty tells, on standard error, that no entry was found, and what there is of that which was asked for.
-func (r *reading) sayEmpty(ctx context.Context) {
-	said := "no entry"
+// sayEmpty tells, on standard error, what is said of no entry that was found, and what there is of that which was asked for.
+func (r *reading) sayEmpty(ctx context.Context, said string) {
 	var hints []string
 	if !r.options.ReadsStdin() { // It cannot be read once more.
 		parts := []string{said}

@@ -39,6 +39,7 @@ func (q *query) readOn(ctx context.Context) error {
 		if err := q.out.flush(); err != nil {
 			return err
 		}
+		q.sayNothingYet(ctx)
 	}
 	source, err := read.FollowAll(q.options, at)
 	if err != nil {
@@ -53,6 +54,14 @@ func (q *query) readOn(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// sayNothingYet tells who waits for entries of some kind that there are none so far: they may have been misspelt.
+func (q *query) sayNothingYet(ctx context.Context) {
+	asked := len(q.ids) + len(q.names) + len(q.plugins) + len(q.sources) + len(q.matches)
+	if asked > 0 && q.last > 0 && q.entries == 0 && q.faults.count == 0 && ctx.Err() == nil {
+		q.sayEmpty(ctx, "no entry yet")
+	}
 }
 
 // await reads the next block. It gives errEnough once nothing more can come that is older than --until.

@@ -109,7 +109,7 @@ func runQuery(ctx context.Context, f queryFlags, s *selection, args []string) er
 	}
 	q := &query{queryFlags: f, reading: r}
 	r.quiet, r.endless, r.failEmpty = f.count, f.follow, f.failEmpty
-	r.sayNone = !f.follow && f.last != 0
+	r.sayNone = f.last != 0 && (!f.follow || !s.options.Until.IsZero())
 	if err := q.compile(); err != nil {
 		return err
 	}

@@ -98,7 +98,7 @@ func (r *reading) finish(ctx context.Context, err error, conclude func(interrupt
 		err, interrupted = failed, false
 	}
 	if err == nil && r.entries == 0 && r.faults.count == 0 && r.sayNone {
-		r.sayEmpty(ctx)
+		r.sayEmpty(ctx, "no entry")
 	}
 	return r.ending(err, interrupted)
 }
