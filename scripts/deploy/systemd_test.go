@@ -155,10 +155,7 @@ func readmeBlock(t *testing.T, word string) string {
 func TestSystemdHandsItsSocketOver(t *testing.T) {
 	activate := program(t, "systemd-socket-activate")
 	dir := t.TempDir()
-	daemon := filepath.Join(dir, "hbjournal")
-	if out, err := exec.Command("go", "build", "-o", daemon, "hbjournal").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	daemon := builtDaemon(t)
 	addr := freePort(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -208,6 +205,16 @@ func TestSystemdHandsItsSocketOver(t *testing.T) {
 	if got := text(t, journal); strings.Count(got, "first") != 1 || strings.Count(got, "second") != 1 {
 		t.Errorf("journal: got %q, want both datagrams once", got)
 	}
+}
+
+// builtDaemon is the program, built for this machine.
+func builtDaemon(t *testing.T) string {
+	t.Helper()
+	daemon := filepath.Join(t.TempDir(), "hbjournal")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", daemon, "hbjournal").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return daemon
 }
 
 // freePort is an address of this machine that nobody listens on.
