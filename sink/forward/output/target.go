@@ -66,6 +66,9 @@ func schemes() []scheme {
 		{names: []string{"victorialogs", "victorialogs+https"}, port: "9428", make: newVictoriaLogs},
 		{names: []string{"elasticsearch", "elasticsearch+https"}, port: "9200", make: newElastic},
 		{names: []string{"opensearch", "opensearch+https"}, port: "9200", make: newElastic},
+		{names: []string{"splunk", "splunk+https"}, port: "8088", make: newSplunk},
+		{names: []string{"loki", "loki+https"}, port: "3100", make: newLoki},
+		{names: []string{"otlp", "otlp+https"}, port: "4318", make: newOTLP},
 	}
 }
 
