@@ -106,6 +106,37 @@ func TestFullDiskLosesNothingThatFitsInTheBufferAndCountsTheRest(t *testing.T) {
 	}
 }
 
+func TestLogNeverEndsWithRecoveredWhileTheDiskIsFull(t *testing.T) {
+	mountPoint := tmpfs(t, "size=8m")
+	dir, filler := filepath.Join(mountPoint, "journal"), filepath.Join(mountPoint, "filler")
+	v := startVictim(t, dir, "JOURNAL_MAX_SIZE=100kB", "JOURNAL_MAX_BACKUPS=10", "JOURNAL_BUFFER_SIZE=1MiB")
+	l := loadFor(t, v.udp)
+	lastWord := func() (message string) {
+		for _, line := range logLines(t, v.logText(t)) {
+			if strings.HasPrefix(line.Message, "journal degraded") || strings.HasPrefix(line.Message, "journal recovered") {
+				message, _, _ = strings.Cut(line.Message, ":")
+			}
+		}
+		return message
+	}
+	for round := range 3 {
+		fill(t, filler)
+		l.send(12_000)
+		v.untilNotReady(t, "no space left on device")
+		if got := lastWord(); got != "journal degraded" {
+			t.Errorf("round %d: got %q as the log's last word while the disk is full", round, got)
+		}
+		eventually(t, "the loss is logged", func() bool { return v.logCount(t, "journal loses entries") > 0 })
+		remove(t, filler)
+		v.untilReady(t)
+	}
+	v.untilWritten(t)
+	v.terminate(t)
+	if got := lastWord(); got != "journal recovered" {
+		t.Errorf("got %q as the log's last word when all is well", got)
+	}
+}
+
 func TestFullDiskKeepsEveryByteItHad(t *testing.T) {
 	mountPoint := tmpfs(t, "size=4m")
 	dir, filler := filepath.Join(mountPoint, "journal"), filepath.Join(mountPoint, "filler")
