@@ -4,14 +4,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/tidwall/pretty"
 
 	"hbjournal/config/cli/report"
+	"hbjournal/sink/forward/format"
 	"hbjournal/sink/journal"
 )
 
@@ -31,7 +34,7 @@ type rendering struct {
 	fields   []string // the columns of table and csv; nil: those that every entry has
 }
 
-var outputs = []string{"json", "pretty", "table", "csv", "logfmt"}
+var outputs = slices.Concat([]string{"json", "pretty", "table", "csv", "logfmt"}, format.Names())
 
 // renderer returns that of one of outputs.
 func (o rendering) renderer(output string) renderer {
@@ -50,8 +53,28 @@ func (o rendering) renderer(output string) renderer {
 		return renderer{header: "timestamp,datetime,source_ip,source_port,id,name,plugin,message\n", entry: csvRenderer()}
 	case "logfmt":
 		return renderer{entry: o.appendLogfmt}
+	case "json":
+	default:
+		return formRenderer(output)
 	}
 	return renderer{entry: appendJournal, value: appendLine}
+}
+
+// formRenderer is one of the forms in which outputs send entries, a line each. Without a journal's id, entries have none.
+func formRenderer(name string) renderer {
+	var kept sync.Pool // A form is for one goroutine.
+	return renderer{entry: func(dst []byte, e *journal.Entry) []byte {
+		form, ok := kept.Get().(format.Form)
+		if !ok {
+			made, err := format.New(name, format.Options{})
+			if err != nil { // Never: the name is one of format.Names, and the zero options are right.
+				return dst
+			}
+			form = made
+		}
+		defer kept.Put(form)
+		return append(form.Append(dst, e, ""), '\n')
+	}}
 }
 
 // appendJournal appends the journal's own line, byte for byte.
