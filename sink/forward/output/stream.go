@@ -164,12 +164,8 @@ func (s *stream) because(err error) error {
 // open dials, unless there is a connection that is good.
 func (s *stream) open(ctx context.Context) error {
 	if s.conn != nil {
-		select {
-		case <-s.ended:
-		default:
-			if s.MaxAge <= 0 || time.Since(s.since) < s.MaxAge {
-				return nil
-			}
+		if !s.isOver() && (s.MaxAge <= 0 || time.Since(s.since) < s.MaxAge) {
+			return nil
 		}
 		s.drop()
 	}
@@ -230,10 +226,8 @@ func (s *stream) confirmed(ctx context.Context) error {
 
 // halfClose ends the stream of messages.
 func (s *stream) halfClose() error {
-	select {
-	case <-s.ended:
+	if s.isOver() {
 		return ambiguous("the receiver ended its side before the messages ended, so that it cannot confirm them; if it always does, give confirm=outq")
-	default:
 	}
 	if secured, ok := s.conn.(*tls.Conn); ok {
 		if err := secured.CloseWrite(); err != nil {
@@ -244,6 +238,16 @@ func (s *stream) halfClose() error {
 		return s.because(err)
 	}
 	return nil
+}
+
+// isOver reports whether the receiver has ended its side.
+func (s *stream) isOver() bool {
+	select {
+	case <-s.ended:
+		return true
+	default:
+		return hasEnded(s.raw)
+	}
 }
 
 // closed waits for the receiver to end its side, and tells whether it had read all then.

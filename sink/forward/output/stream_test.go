@@ -24,6 +24,8 @@ type receiver struct {
 	listener net.Listener
 	serve    func(n int, conn net.Conn, got *bytes.Buffer) // what it does with its n-th connection, from 0; then that is closed
 
+	accepted chan struct{} // gets one for each connection
+
 	wg   sync.WaitGroup
 	mu   sync.Mutex
 	got  []*bytes.Buffer
@@ -42,7 +44,7 @@ func newReceiver(t testing.TB, config *tls.Config, serve func(int, net.Conn, *by
 	if config != nil {
 		listener = tls.NewListener(listener, config)
 	}
-	r := &receiver{listener: listener, serve: serve}
+	r := &receiver{listener: listener, serve: serve, accepted: make(chan struct{}, 100)}
 	r.wg.Go(r.run)
 	t.Cleanup(r.close)
 	return r
@@ -59,6 +61,7 @@ func (r *receiver) run() {
 		n := len(r.got)
 		r.got, r.open = append(r.got, got), append(r.open, conn)
 		r.mu.Unlock()
+		r.accepted <- struct{}{}
 		r.wg.Go(func() {
 			defer conn.Close()
 			r.serve(n, conn, got)
@@ -276,6 +279,7 @@ func TestConfirmingByTheKernelKeepsOneConnection(t *testing.T) {
 		for n := range 3 {
 			mustSend(t, out, messages(t, fmt.Sprintf(`{"n":%d}`, n)))
 		}
+		<-r.accepted
 		out.Close()
 		r.listener.Close()
 		r.wg.Wait()
@@ -297,6 +301,9 @@ func TestAnotherConnectionIsMadeWhenTheReceiverClosedTheLast(t *testing.T) {
 	mustSend(t, s, messages(t, `{"n":1}`))
 	<-s.ended
 	mustSend(t, s, messages(t, `{"n":2}`))
+	for range 2 {
+		<-r.accepted
+	}
 	s.Close()
 	r.listener.Close()
 	r.wg.Wait()
