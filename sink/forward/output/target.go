@@ -30,6 +30,8 @@ type Target struct {
 	Filter    []string      // field=glob: only lines that match all are sent
 	DeadMax   int64         // bytes of dead.jsonl, at which the output stops
 
+	AcceptRewind bool // go on even if the receiver holds lines that the journal has lost: do not ask forward.CheckHeld
+
 	Secrets []string // files that the options name and nobody else should be able to read
 
 	port string // of its scheme
@@ -69,6 +71,7 @@ func schemes() []scheme {
 		{names: []string{"splunk", "splunk+https"}, port: "8088", make: newSplunk},
 		{names: []string{"loki", "loki+https"}, port: "3100", make: newLoki},
 		{names: []string{"otlp", "otlp+https"}, port: "4318", make: newOTLP},
+		{names: []string{"nats", "nats+tls"}, port: natsPort, make: makeNATS},
 	}
 }
 

@@ -1,0 +1,259 @@
+package output
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"hbjournal/sink/forward"
+)
+
+// natsOutput sends to a stream of NATS JetStream: a message is a run of lines in zstd, with its mark, on a subject that is
+// the receiver's own. The stream takes it only if the last message on that subject is the one that was seen there last, so
+// none is stored twice, however often it is sent, and a process that was left behind stores nothing. That last message
+// is also where to go on.
+//
+// There is no buffer between this and the socket: the library's own reconnecting is off, since it would send what waits in
+// its buffer again later; whoever calls dials anew.
+type natsOutput struct {
+	connection
+	natsOptions
+	pack bundler
+
+	conn     *nats.Conn
+	dialed   time.Time
+	seen     []string    // servers that the cluster told of
+	async    *natsErrors // what the server said besides answers
+	largest  int         // bytes of a message with its headers, by server and stream
+	attached bool        // the stream was looked at in this connection
+
+	last  uint64 // sequence of the last message on the subject, 0: none; if known
+	known bool
+}
+
+type natsOptions struct {
+	hosts            []string
+	secure           bool
+	stream, subject  string
+	credentials      string // file
+	nkey             string // file
+	ignoreDiscovered bool
+	create           bool
+	replicas         int
+	maxBytes         int64
+}
+
+const natsPort = "4222"
+
+// natsWait is how old the first line of a batch may get: a message costs little, and a fleet wants to see it soon.
+const natsWait = 200 * time.Millisecond
+
+// streamBatch is how many bytes of lines go into a message, unless there is a backlog.
+const streamBatch = 512 << 10
+
+func makeNATS(t *Target, o *options) func(Identity) (forward.Output, error) {
+	n := natsOptions{
+		hosts: t.Hosts, secure: t.Scheme == "nats+tls",
+		stream: o.text("stream", "HBJ"), subject: o.text("subject", ""),
+		credentials: o.text("creds_file", ""), nkey: o.text("nkey_file", ""),
+		ignoreDiscovered: o.flag("ignore_discovered", false),
+		create:           o.flag("create", false), replicas: o.number("replicas", 1), maxBytes: o.size("max_bytes", 1<<30),
+	}
+	c := streamOptions(t, o)
+	t.Secrets = append(t.Secrets, filled(n.credentials, n.nkey)...)
+	if t.BatchWait == 0 {
+		t.BatchWait = natsWait
+	}
+	if len(n.hosts) == 0 || strings.Trim(t.Path, "/") != "" {
+		o.fault("want %s://host[:port][,host[:port]...] and no path", t.Scheme)
+	}
+	if strings.ContainsAny(n.stream, " \t\r\n.*>/\\") {
+		o.wrong("stream", "the name of a stream, without dots, blanks and wildcards")
+	}
+	if n.subject != "" && !isSubject(n.subject) {
+		o.wrong("subject", "a subject without blanks and wildcards")
+	}
+	if n.replicas < 1 || n.replicas > 5 {
+		o.wrong("replicas", "1 to 5")
+	}
+	return func(who Identity) (forward.Output, error) {
+		out := &natsOutput{connection: c, natsOptions: n}
+		if out.subject == "" {
+			out.subject = "hbj." + who.Receiver
+		}
+		if !isSubject(out.subject) {
+			return nil, fmt.Errorf("%w: receiver_name %q makes no subject; give one of letters, digits, - and _",
+				forward.ErrStop, who.Receiver)
+		}
+		return out, nil
+	}
+}
+
+// streamOptions asks for what the outputs to streams have in common.
+func streamOptions(t *Target, o *options) connection {
+	c := o.connection(t)
+	t.AcceptRewind = o.flag("accept_rewind", false)
+	if c.Proxy != "" {
+		o.fault("proxy= is for outputs over HTTP")
+	}
+	if t.BatchSize == 0 {
+		t.BatchSize = streamBatch
+	}
+	return c
+}
+
+// isSubject reports whether text is a subject that one can publish to.
+func isSubject(text string) bool {
+	for token := range strings.SplitSeq(text, ".") {
+		if token == "" || strings.ContainsAny(token, " \t\r\n*>\x00") {
+			return false
+		}
+	}
+	return len(text) <= 255 && !strings.HasPrefix(text, "$")
+}
+
+// Position implements forward.Resumer: it asks the leader of the stream for the last message on the subject.
+func (n *natsOutput) Position(ctx context.Context, journalID string) (forward.Held, bool, error) {
+	n.known = false
+	if err := n.attach(ctx); err != nil {
+		return forward.Held{}, false, err
+	}
+	m, last, err := n.lastMark(ctx)
+	if err != nil {
+		return forward.Held{}, false, err
+	}
+	if last > 0 && m.journal != journalID {
+		return forward.Held{}, false, foreignJournal("subject "+n.subject+" of stream "+n.stream, m.journal, journalID)
+	}
+	n.last, n.known = last, true
+	return m.held(), last > 0, nil
+}
+
+// foreignJournal is the error about a place that holds another journal than this one.
+func foreignJournal(place, theirs, ours string) error {
+	return fmt.Errorf("%w: %s holds another journal, %.40q, and this one is %.40q: two receivers share a name, or this "+
+		"journal was begun anew; give one of them another receiver_name, or purge what is there", forward.ErrStop, place, theirs, ours)
+}
+
+// Send implements forward.Output.
+func (n *natsOutput) Send(ctx context.Context, b *forward.Batch) (receipt forward.Receipt, err error) {
+	if err := n.attach(ctx); err != nil {
+		return receipt, err
+	}
+	if !n.known {
+		if _, _, err := n.Position(ctx, b.Journal); err != nil {
+			return receipt, err
+		}
+	}
+	for receipt.Acked < b.Len() {
+		rest := b.Slice(receipt.Acked, b.Len())
+		limit := n.largest - natsHeaderRoom - len(n.subject) - len(n.stream) - len(b.Journal)
+		lines, payload, err := n.pack.pack(rest, limit)
+		if err == nil && payload == nil {
+			err = tooLarge(lines, limit, "max_payload of the server, or max_msg_size of the stream,")
+		}
+		if err == nil {
+			err = n.publish(ctx, lines, payload)
+		}
+		if err != nil {
+			return receipt, err
+		}
+		receipt.Acked += lines.Len()
+	}
+	return receipt, nil
+}
+
+// natsHeaderRoom is more than all headers of a message take, without the names in them.
+const natsHeaderRoom = 640
+
+// publish stores one message, and returns when the stream says that it holds it.
+func (n *natsOutput) publish(ctx context.Context, lines *forward.Batch, payload []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, n.Timeout)
+	defer cancel()
+	m := markOf(lines)
+	msg := &nats.Msg{Subject: n.subject, Data: payload, Header: nats.Header{
+		nats.MsgIdHdr:               {lines.ID(0) + "@" + n.subject}, // A stream knows ids for all subjects at once.
+		nats.ExpectedStreamHdr:      {n.stream},
+		nats.ExpectedLastSubjSeqHdr: {strconv.FormatUint(n.last, 10)},
+	}}
+	for _, h := range m.headers() {
+		msg.Header[h[0]] = []string{h[1]}
+	}
+	const longest = 64 * time.Millisecond
+	for pause := time.Millisecond; ; pause = min(2*pause, longest) {
+		var ack natsAck
+		err := n.ask(ctx, msg, &ack)
+		var refused *natsError
+		switch {
+		case err == nil && !ack.Duplicate && ack.Sequence > n.last && ack.Stream == n.stream:
+			n.last = ack.Sequence
+			return nil
+		case err == nil:
+			return n.settle(ctx, m, errors.New("the stream says that it holds the message, but it is not the last one there"))
+		case errors.As(err, &refused) && refused.Code == natsWrongLast:
+			return n.settle(ctx, m, refused)
+		case errors.As(err, &refused) && refused.Code == natsUndecided && wait(ctx, pause):
+			// Another publish on this subject, perhaps this one, waits for the other servers.
+		default:
+			n.known = false
+			n.attached = n.attached && (refused == nil || refused.Code != natsTooLarge)
+			return err
+		}
+	}
+}
+
+// settle finds out, after an answer that says no or nothing, whether the message with this mark is the last on the subject.
+// If it is not, the caller has to ask for the position.
+func (n *natsOutput) settle(ctx context.Context, sent mark, why error) error {
+	n.known = false
+	found, last, err := n.lastMark(ctx)
+	if err != nil {
+		return err
+	}
+	if last > 0 && found == sent {
+		n.last, n.known = last, true
+		return nil
+	}
+	return &forward.TroubleError{Class: forward.Server, Err: fmt.Errorf(
+		"another message was stored on %s meanwhile, perhaps by another process that ships as this receiver: %w", n.subject, why,
+	)}
+}
+
+// Check implements forward.Checker.
+func (n *natsOutput) Check(ctx context.Context) error {
+	if err := n.dial(ctx); err != nil {
+		return err
+	}
+	err := n.look(ctx)
+	var refused *natsError
+	if n.create && errors.As(err, &refused) && refused.Code == natsNoStream {
+		return nil
+	}
+	return err
+}
+
+// Close implements forward.Output.
+func (n *natsOutput) Close() error {
+	if n.conn != nil {
+		n.conn.Close()
+	}
+	n.conn, n.attached = nil, false
+	return nil
+}
+
+// wait waits, and reports whether ctx was still going on then.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
