@@ -26,22 +26,33 @@ type connection struct {
 	Proxy         string        // URL; "": none, whatever the environment says
 }
 
-// connection asks for the options that every output over the network has.
+// connection asks for the options of an output that goes over the network, may do so over TLS, and logs in.
 func (o *options) connection(t *Target) connection {
 	c := connection{
-		CA: o.text("ca", ""), Cert: o.text("cert", ""), Key: o.text("key", ""), ServerName: o.text("server_name", ""),
 		User: o.text("user", ""), PasswordFile: o.text("password_file", ""), TokenFile: o.text("token_file", ""),
-		Timeout: o.duration("timeout", 30*time.Second), MaxAge: o.duration("max_conn_age", 5*time.Minute),
 		Proxy: o.text("proxy", ""),
-	}
-	if (c.Cert == "") != (c.Key == "") {
-		o.fault("cert and key go together")
 	}
 	if (c.User == "") != (c.PasswordFile == "") {
 		o.fault("user and password_file go together")
 	}
-	t.Secrets = append(t.Secrets, filled(c.PasswordFile, c.TokenFile, c.Key)...)
+	t.Secrets = append(t.Secrets, filled(c.PasswordFile, c.TokenFile)...)
+	o.times(&c)
+	o.certificates(t, &c)
 	return c
+}
+
+// times asks for the options that every output over the network has.
+func (o *options) times(c *connection) {
+	c.Timeout, c.MaxAge = o.duration("timeout", 30*time.Second), o.duration("max_conn_age", 5*time.Minute)
+}
+
+// certificates asks for the options of TLS.
+func (o *options) certificates(t *Target, c *connection) {
+	c.CA, c.Cert, c.Key, c.ServerName = o.text("ca", ""), o.text("cert", ""), o.text("key", ""), o.text("server_name", "")
+	if (c.Cert == "") != (c.Key == "") {
+		o.fault("cert and key go together")
+	}
+	t.Secrets = append(t.Secrets, filled(c.Key)...)
 }
 
 func filled(paths ...string) (all []string) {

@@ -34,7 +34,7 @@ const maxDatagram = 65507
 // datagrams asks for the options of outputs over UDP.
 func (o *options) datagrams(t *Target, p packer) *datagrams {
 	d := &datagrams{packer: p}
-	d.Timeout, d.MaxAge = o.duration("timeout", 30*time.Second), o.duration("max_conn_age", 5*time.Minute)
+	o.times(&d.connection)
 	d.address = t.host(o)
 	t.noPath(o)
 	return d

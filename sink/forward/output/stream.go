@@ -79,7 +79,10 @@ const (
 func (o *options) stream(t *Target, frame framing, secure bool, m maker) *stream {
 	s := &stream{secure: secure, frame: frame, maker: m}
 	s.confirm = o.choice("confirm", confirmClose, confirmClose, confirmOutq, confirmNone)
-	s.connection = o.connection(t)
+	o.times(&s.connection)
+	if secure {
+		o.certificates(t, &s.connection)
+	}
 	s.address = t.host(o)
 	t.noPath(o)
 	return s

@@ -101,6 +101,15 @@ func Parse(raw string) (*Target, error) {
 // read checks the options, those that all outputs have and those of this kind.
 func (t *Target) read(s scheme, query url.Values) error {
 	o := &options{values: query}
+	t.ask(s, o)
+	if err := o.end(); err != nil {
+		return fmt.Errorf("output %s: %w: %w", t.Address(), ErrURL, err)
+	}
+	return nil
+}
+
+// ask asks for all options.
+func (t *Target) ask(s scheme, o *options) {
 	t.Name = o.text("name", "")
 	t.BatchSize = int(o.size("batch_bytes", 0))
 	t.BatchWait = o.duration("batch_wait", 0)
@@ -110,10 +119,6 @@ func (t *Target) read(s scheme, query url.Values) error {
 	t.DeadMax = o.size("dead_max", 64<<20)
 	t.port = s.port
 	t.open = s.make(t, o)
-	if err := o.end(); err != nil {
-		return fmt.Errorf("output %s: %w: %w", t.Address(), ErrURL, err)
-	}
-	return nil
 }
 
 // Address is what may be shown of the output: scheme://host:port/path.
