@@ -23,14 +23,12 @@ type connection struct {
 	TokenFile     string
 	Timeout       time.Duration // of a dial, and of an answer
 	MaxAge        time.Duration // a connection is made anew after it, between two batches, so that a changed DNS is seen
-	Proxy         string        // URL; "": none, whatever the environment says
 }
 
 // connection asks for the options of an output that goes over the network, may do so over TLS, and logs in.
 func (o *options) connection(t *Target) connection {
 	c := connection{
 		User: o.text("user", ""), PasswordFile: o.text("password_file", ""), TokenFile: o.text("token_file", ""),
-		Proxy: o.text("proxy", ""),
 	}
 	if (c.User == "") != (c.PasswordFile == "") {
 		o.fault("user and password_file go together")

@@ -98,9 +98,6 @@ func makeNATS(t *Target, o *options) func(Identity) (forward.Output, error) {
 func streamOptions(t *Target, o *options) connection {
 	c := o.connection(t)
 	t.AcceptRewind = o.flag("accept_rewind", false)
-	if c.Proxy != "" {
-		o.fault("proxy= is for outputs over HTTP")
-	}
 	if t.BatchSize == 0 {
 		t.BatchSize = streamBatch
 	}

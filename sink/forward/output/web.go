@@ -22,6 +22,7 @@ type webSettings struct {
 	Host       string // host:port
 	Compress   string // of bodies: none, gzip, zstd
 	HeaderFile string // lines "Name: value", sent with each request
+	Proxy      string // URL; "": none, whatever the environment says
 
 	// TokenScheme is the word before the token in the header Authorization; "": Bearer. Outputs set it.
 	TokenScheme string
@@ -32,6 +33,7 @@ func (o *options) web(t *Target, port, compress string) webSettings {
 	s := webSettings{
 		connection: o.connection(t), Secure: strings.HasSuffix(t.Scheme, "https"),
 		Compress: o.choice("compress", compress, "none", "gzip", "zstd"), HeaderFile: o.text("header_file", ""),
+		Proxy: o.text("proxy", ""),
 	}
 	t.Secrets = append(t.Secrets, filled(s.HeaderFile)...)
 	if len(t.Hosts) != 1 {
