@@ -48,6 +48,9 @@ type Config struct {
 	FilterExclude []string `yaml:"filter_exclude" env:"FILTER_EXCLUDE" example:"ID=HTB,plugin=cpu_*" help:"but none that match one of these; ID=HTB leaves heartbeats out"`
 	DedupWindow   Duration `yaml:"dedup_window" env:"DEDUP_WINDOW" example:"1s" help:"copies of a message from the same address within this time count once, so keep it below the interval of heartbeats, which repeat by design; 0: off"`
 
+	ForwardTo    []string `yaml:"forward_to" env:"FORWARD_TO" list:"urls" example:"file:///srv/copy/ https://logs.example.com/in?token_file=/etc/hbjournal/token" help:"outputs that the journal is forwarded to, a list of URLs with white space between; see 'hbjournal forward --help'"`
+	ReceiverName string   `yaml:"receiver_name" env:"RECEIVER_NAME" example:"rx1" help:"name of this journal at those that it is forwarded to, of a-z, 0-9, _ and -; empty: the host name with dots as -"`
+
 	HTTPAddr string `yaml:"http_addr" env:"HTTP_ADDR" words:"off" example:"127.0.0.1:9504" help:"address of /healthz, /readyz, /stats and /metrics; empty or off: none"`
 
 	LogLevel      string `yaml:"log_level" env:"LOG_LEVEL" words:"debug,info,warn,error" example:"debug" help:"least level of the daemon's own log: debug, info, warn or error"`
@@ -95,6 +98,7 @@ type Key struct {
 	Example string   // a value other than the default, as it is spelled in each source
 	Words   []string // that it takes, in any case; nil: none
 
+	urls  bool   // a list of URLs, which hold commas: white space stands between
 	path  string // what its text names: pathDir, pathFile or pathName; "": no path
 	index int    // of the field in Config
 }
@@ -113,6 +117,7 @@ func Keys() []Key {
 			Help:    tag.Get("help"),
 			Example: tag.Get("example"),
 			Words:   words(t.Field(i)),
+			urls:    tag.Get("list") == "urls",
 			path:    tag.Get("path"),
 			index:   i,
 		})
@@ -149,9 +154,21 @@ func keyNamed(name string) (Key, bool) {
 	return keys[i], true
 }
 
-// Text returns the setting's value in cfg as it is spelled in each source, with commas between the items of a list.
+// Text returns the setting's value in cfg as it is spelled in each source, with Separator between the items of a list.
 func (k Key) Text(cfg Config) string {
-	return text(reflect.ValueOf(cfg).Field(k.index))
+	field := reflect.ValueOf(cfg).Field(k.index)
+	if list, ok := field.Interface().([]string); ok {
+		return strings.Join(list, k.Separator())
+	}
+	return text(field)
+}
+
+// Separator stands between the items of a list.
+func (k Key) Separator() string {
+	if k.urls {
+		return " "
+	}
+	return ","
 }
 
 // Value returns the setting's value in cfg as it is best printed in JSON or YAML: a bool, a number, a list, or text.

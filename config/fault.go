@@ -23,7 +23,7 @@ func (f Fault) String() string {
 }
 
 func (k Key) fault(v given, problem string) Fault {
-	return Fault{Key: k.Name, Origin: v.origin, Value: v.shown(), Problem: problem + ", for example " + k.Example}
+	return Fault{Key: k.Name, Origin: v.origin, Value: k.shown(v), Problem: problem + ", for example " + k.Example}
 }
 
 // Faults is the error of Load for settings that are wrong: all of them at once, in the order of Keys.

@@ -176,7 +176,7 @@ func (l *loader) apply(values map[string]given) {
 			environ[k.Var] = v.text
 		}
 		if why := k.doubt(v); why != "" && err == nil {
-			l.warn(Fault{Key: name, Origin: v.origin, Value: v.shown(), Problem: why}.String())
+			l.warn(Fault{Key: name, Origin: v.origin, Value: k.shown(v), Problem: why}.String())
 		}
 		l.Origins[name] = v.origin
 	}

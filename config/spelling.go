@@ -10,16 +10,34 @@ import (
 // given is the text of one value in one source.
 type given struct {
 	text   string
-	items  []string // of a list whose source keeps them apart; nil: they stand in text, with commas between
+	items  []string // of a list whose source keeps them apart; nil: they stand in text, with the separator between
 	origin Origin
 }
 
-// shown is v in one text.
-func (v given) shown() string {
-	if v.items != nil {
-		return strings.Join(v.items, ",")
+// shown is v in one text, as a fault may show it: of a URL without its options and what stands before its @.
+func (k Key) shown(v given) string {
+	if !k.urls {
+		if v.items != nil {
+			return strings.Join(v.items, k.Separator())
+		}
+		return v.text
 	}
-	return v.text
+	items := v.items
+	if items == nil {
+		items = strings.Fields(v.text)
+	}
+	shown := make([]string, len(items))
+	for i, item := range items {
+		before, _, cut := strings.Cut(item, "?")
+		if scheme, rest, ok := strings.Cut(before, "://"); ok {
+			before = scheme + "://" + rest[strings.LastIndexByte(rest, '@')+1:]
+		}
+		if cut {
+			before += "?..."
+		}
+		shown[i] = before
+	}
+	return strings.Join(shown, k.Separator())
 }
 
 // tidy returns v with what makes no difference taken away: white space around a value that is no path, and capitals in
@@ -27,7 +45,7 @@ func (v given) shown() string {
 func (k Key) tidy(v given) given {
 	if k.IsList() {
 		if v.items == nil {
-			v.items = strings.Split(v.text, ",")
+			v.items = k.split(v.text)
 		}
 		v.items = tidyList(v.items)
 		return v
@@ -39,6 +57,14 @@ func (k Key) tidy(v given) given {
 		v.text = word
 	}
 	return v
+}
+
+// split takes the items of a list apart.
+func (k Key) split(text string) []string {
+	if k.urls {
+		return strings.Fields(text)
+	}
+	return strings.Split(text, k.Separator())
 }
 
 // tidyList drops the spaces around the items of a list, and empty items.

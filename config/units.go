@@ -232,9 +232,6 @@ func (f Fsync) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
 
 // text spells a field's value the way that the parser reads it back.
 func text(field reflect.Value) string {
-	if list, ok := field.Interface().([]string); ok {
-		return strings.Join(list, ",")
-	}
 	return fmt.Sprint(field.Interface())
 }
 

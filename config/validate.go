@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,6 +29,7 @@ func (l *loader) validate() {
 		"give permission bits that let the owner read, write and enter")
 	check.that("listen_addr", len(c.ListenAddr) > 0 && !slices.ContainsFunc(c.ListenAddr, isNoAddress),
 		"give host:port or :port, a list with commas")
+	check.that("receiver_name", c.ReceiverName == "" || isReceiver.MatchString(c.ReceiverName), "give 1 to 63 of a-z, 0-9, _ and -")
 	check.between("listen_buffer", c.ListenBuffer, 4*KiB, GiB)
 	check.between("max_message_size", c.MaxMessageSize, KiB, 64*MiB)
 	check.that("rate_limit", c.RateLimit >= 0 && c.RateLimit <= 1e9, "give 0 (no limit) to 1000000000 a second")
@@ -107,6 +109,9 @@ func (c checker) between(key string, value, least, most Size) {
 }
 
 func isMode(m, least Mode) bool { return m <= 0o777 && m&least == least }
+
+// isReceiver matches what can be part of the names that receivers give to what they hold.
+var isReceiver = regexp.MustCompile(`^[a-z0-9_-]{1,63}$`)
 
 // isNoAddress reports whether addr is not host:port with a port number. Whether the host exists shows when it is bound.
 func isNoAddress(addr string) bool {

@@ -6,13 +6,17 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
+
+	"github.com/rs/zerolog"
 
 	"hbjournal/config"
 	"hbjournal/config/cli/status"
 	"hbjournal/ingest"
 	"hbjournal/sink"
+	"hbjournal/sink/forward"
 )
 
 // daemon is the running program: what has been opened, of which its parts are made.
@@ -22,6 +26,7 @@ type daemon struct {
 	listener *ingest.Listener
 	status   *status.Server // nil: not asked for
 	journal  *sink.Journal  // nil: journaling is disabled
+	outputs  []*forward.Loop
 	stopping atomic.Bool
 }
 
@@ -101,7 +106,7 @@ func (d *daemon) openJournal() error {
 	d.log.Info().Str("dir", cfg.JournalDir).Str("file", cfg.JournalFile).Int64("max_size", int64(cfg.JournalMaxSize)).
 		Int("max_backups", cfg.JournalMaxBackups).Stringer("rotate_every", cfg.JournalRotateEvery).
 		Str("compress", cfg.JournalCompress).Msg("journal opened")
-	return nil
+	return d.openOutputs()
 }
 
 // abandon closes what has been opened when something else could not be.
@@ -113,6 +118,12 @@ func (d *daemon) abandon() error {
 	if d.status != nil {
 		errs = append(errs, d.status.Close())
 	}
+	for _, loop := range d.outputs {
+		errs = append(errs, loop.Close())
+	}
+	if d.journal != nil {
+		errs = append(errs, d.journal.Close())
+	}
 	return errors.Join(errs...)
 }
 
@@ -122,6 +133,9 @@ func (d *daemon) parts(requests <-chan os.Signal) parts {
 	var all parts
 	if d.status != nil {
 		all.add("status", d.status)
+	}
+	if len(d.outputs) > 0 {
+		all.add("outputs", shipping{d.outputs, d.log.Logger})
 	}
 	if d.journal != nil {
 		all.add("journal", writing{d.journal, d.cfg.ShutdownTimeout})
@@ -156,6 +170,9 @@ func (d *daemon) snapshot() status.Snapshot {
 		}
 	})
 	s.Ledger = status.Account(received, s.Stats)
+	for _, loop := range d.outputs {
+		s.Outputs = append(s.Outputs, loop.Figures())
+	}
 	return s
 }
 
@@ -179,6 +196,25 @@ type writing struct {
 func (w writing) Serve(ctx context.Context) error {
 	<-ctx.Done()
 	return stopHint(w.journal.Close(), w.timeout)
+}
+
+// shipping is the part that forwards to all outputs. Each has a goroutine of its own, so that none waits for another.
+type shipping struct {
+	outputs []*forward.Loop
+	log     zerolog.Logger
+}
+
+func (s shipping) Serve(ctx context.Context) error {
+	var all sync.WaitGroup
+	for _, output := range s.outputs {
+		all.Go(func() {
+			if err := output.Run(ctx); err != nil {
+				s.log.Error().Err(err).Msg("an output has ended; the others go on without it")
+			}
+		})
+	}
+	all.Wait()
+	return nil
 }
 
 // obeying is the part that does what signals ask for, but for those that end the daemon.

@@ -89,6 +89,7 @@ func newRoot(env Env) *cobra.Command {
 		newReport(env),
 		newVerify(env),
 		newReplay(env),
+		newForward(env),
 		newHealth(env),
 		newDoctor(env),
 		newMan(env),

@@ -103,7 +103,7 @@ func checkTexts(cfg config.Config) map[string]error {
 	_, allow := parseNetworks(cfg.AllowFrom)
 	return map[string]error{
 		"filter_include": include, "filter_exclude": exclude, "allow_from": allow,
-		"log_file": checkLogFile(cfg), "listen_addr": ingest.CheckAddrs(cfg.ListenAddr),
+		"log_file": checkLogFile(cfg), "listen_addr": ingest.CheckAddrs(cfg.ListenAddr), "forward_to": checkOutputs(cfg.ForwardTo),
 	}
 }
 
@@ -134,7 +134,7 @@ var _ pflag.Value = (*settingFlag)(nil)
 // Set keeps the text; a list's flag that is given again adds to it.
 func (f *settingFlag) Set(text string) error {
 	if before, again := f.settings.given[f.key.Flag]; again && f.key.IsList() {
-		text = before + "," + text
+		text = before + f.key.Separator() + text
 	}
 	f.settings.given[f.key.Flag] = text
 	return nil

@@ -31,6 +31,11 @@ func NewBatch(journalID string, number int64, from read.Cursor) *Batch {
 	return &Batch{Journal: journalID, Number: number, From: from, To: from}
 }
 
+// reset makes b empty, and keeps its memory.
+func (b *Batch) reset(number int64, from read.Cursor) {
+	*b = Batch{Journal: b.Journal, Number: number, From: from, To: from, text: b.text[:0], lines: b.lines[:0]}
+}
+
 // Add appends a copy of a line, which is given without its newline; it starts at at, and the next one of the file, which
 // a filter may leave out, at next.
 func (b *Batch) Add(line []byte, at, next read.Cursor) {

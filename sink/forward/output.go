@@ -85,6 +85,10 @@ const (
 	Throttled Class = "throttled"
 	Server    Class = "server"
 	Ambiguous Class = "ambiguous" // sent, and no answer that can be understood
+
+	// These are the loop's own.
+	Refusals Class = "refused" // so many lines in a row were refused for one reason that it is not the lines
+	Local    Class = "local"   // the journal or the state cannot be read or written
 )
 
 // TroubleError is an error of Send that will be tried again.

@@ -10,14 +10,17 @@
 package status
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 
 	"hbjournal/ingest"
 	"hbjournal/sink"
+	"hbjournal/sink/forward"
 )
 
 // Snapshot is the state of the daemon at one moment.
@@ -28,6 +31,8 @@ type Snapshot struct {
 	Ledger   Ledger `json:"ledger"`
 
 	ReceiveBuffer int64 `json:"receive_buffer"` // bytes that the kernel granted to all sockets together
+
+	Outputs []forward.Figures `json:"outputs,omitempty"` // those of forward_to
 }
 
 // Ledger says what became of every datagram that was received. It adds up at every moment:
@@ -137,6 +142,11 @@ func (s Snapshot) Warnings() string {
 	}
 	if s.CompressError != "" {
 		warnings = append(warnings, "warning: "+s.CompressError)
+	}
+	for _, o := range s.Outputs {
+		if o.State != forward.Working {
+			warnings = append(warnings, fmt.Sprintf("warning: output %s is %s since %s: %s", o.Name, o.State, o.Since.UTC().Format(time.RFC3339), o.Error))
+		}
 	}
 	return strings.Join(warnings, "\n")
 }

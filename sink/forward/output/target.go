@@ -3,6 +3,7 @@ package output
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"slices"
@@ -42,6 +43,8 @@ type Target struct {
 type Identity struct {
 	Journal  string // the journal's id
 	Receiver string // receiver_name
+
+	Stdout io.Writer // of stdout:; nil: standard output
 }
 
 // scheme is a kind of output.
@@ -54,6 +57,8 @@ type scheme struct {
 // schemes are all kinds of output, in the order in which they are shown.
 func schemes() []scheme {
 	return []scheme{
+		schemeStdout(),
+		schemeFile(),
 		schemeHTTP(),
 		{names: []string{"syslog+udp"}, port: "514", make: newSyslog},
 		{names: []string{"syslog+tcp"}, port: "601", make: newSyslog},

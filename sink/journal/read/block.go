@@ -52,6 +52,9 @@ func (b *Block) End() Cursor {
 	return b.at(len(b.Data))
 }
 
+// At is the position of pos, an index into b.Data at which a line starts.
+func (b *Block) At(pos int) Cursor { return b.at(pos) }
+
 // at is the position of pos, an index into b.Data. Of several journals it is in that of the line which ends at pos.
 func (b *Block) at(pos int) Cursor {
 	if len(b.runs) > 0 {

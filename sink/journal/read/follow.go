@@ -35,6 +35,8 @@ type Follower struct {
 	cut       bool            // the current file ended before the position, to be said with the next block
 	polled    bool            // Read gives errIdle where it would wait
 	held      int             // files that may be held open after the current one
+	durable   bool            // a file is forced to the disk before it is left
+	synced    int64           // bytes of the current file that were forced to the disk
 }
 
 const (
@@ -109,6 +111,7 @@ func (f *Follower) first() (*file, error) {
 // goTo goes on at an offset of the current file.
 func (f *Follower) goTo(offset int64) error {
 	cur := f.files[0]
+	f.synced = 0
 	if err := cur.begin(); err != nil {
 		return err
 	}
@@ -160,6 +163,17 @@ func (f *Follower) Read(ctx context.Context, b *Block) error {
 	return ctx.Err()
 }
 
+// Poll is Read that does not wait: io.EOF says that there is nothing more yet.
+func (f *Follower) Poll(ctx context.Context, b *Block) error {
+	f.polled = true
+	defer func() { f.polled = false }()
+	err := f.Read(ctx, b)
+	if errors.Is(err, errIdle) {
+		return io.EOF
+	}
+	return err
+}
+
 // end goes on at the end of the current file: to the next file, or to sleep.
 func (f *Follower) end(ctx context.Context, b *Block) error {
 	if f.leave {
@@ -193,9 +207,13 @@ func (f *Follower) laterHolds() (bool, error) {
 
 // advance leaves the current file for the next one.
 func (f *Follower) advance() error {
+	var errSync error
+	if f.durable {
+		errSync = f.Sync()
+	}
 	err := f.files[0].close()
 	f.files, f.leave = f.files[1:], false
-	return errors.Join(err, f.goTo(0))
+	return errors.Join(errSync, err, f.goTo(0))
 }
 
 // fault reports what is wrong at the current position. A file that cannot be read further counts as read to its end.

@@ -1,0 +1,228 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// pendingLetter is a refused line that is not in dead.jsonl yet.
+type pendingLetter struct {
+	Letter
+	number int64 // of the line
+}
+
+// deliver sends the batch until each of its lines is dealt with. A part that is refused as a whole is halved, down to the line.
+func (l *Loop) deliver(ctx context.Context) error {
+	parts := []*Batch{l.batch}
+	for len(parts) > 0 {
+		part := parts[len(parts)-1]
+		parts = parts[:len(parts)-1]
+		if err := l.putAsideFirst(ctx); err != nil {
+			return err
+		}
+		receipt, err := l.send(ctx, part)
+		var refused *RefusedError
+		if errors.As(err, &refused) {
+			if part.Len() > 1 {
+				half := part.Len() / 2
+				parts = append(parts, part.Slice(half, part.Len()), part.Slice(0, half))
+				continue
+			}
+			receipt, err = Receipt{Acked: 1, Refused: []Refused{{Code: refused.Code, Reason: refused.Reason}}}, nil
+		}
+		if err == nil && receipt.Acked < part.Len() {
+			err = &TroubleError{Class: Ambiguous, Err: fmt.Errorf("it has taken %d of %d lines, and says no more", receipt.Acked, part.Len())}
+		}
+		rest, wrong := l.count(part, receipt)
+		if wrong {
+			return l.goBack(ctx)
+		}
+		if err != nil {
+			if err := l.troubled(ctx, err); err != nil {
+				return err
+			}
+		}
+		if rest.Len() > 0 {
+			parts = append(parts, rest)
+		}
+	}
+	if l.failing && l.record.Run.Lines > 0 && l.record.Run.Number <= l.batch.Number {
+		return l.goBack(ctx)
+	}
+	l.record.Intent, l.dirty = nil, true
+	l.board.took()
+	l.look()
+	return nil
+}
+
+// send hands a part over, and bounds how long that goes on after ctx has ended.
+func (l *Loop) send(ctx context.Context, part *Batch) (Receipt, error) {
+	if err := l.keepPace(ctx, part); err != nil {
+		return Receipt{}, err
+	}
+	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(done)
+		select {
+		case <-time.After(stopWithin):
+			cancel()
+		case <-sending.Done():
+		}
+	})
+	defer func() {
+		if !stop() {
+			cancel()
+			<-done
+		}
+	}()
+	began := l.opt.Now()
+	l.board.sending(part)
+	receipt, err := l.out.Send(sending, part)
+	l.board.sent(l.opt.Now().Sub(began))
+	receipt.Acked = max(0, min(receipt.Acked, part.Len()))
+	return receipt, err
+}
+
+// keepPace waits until Rate allows the next lines.
+func (l *Loop) keepPace(ctx context.Context, part *Batch) error {
+	if l.opt.Rate == 0 {
+		return nil
+	}
+	now := l.opt.Now()
+	if wait := l.pace.Sub(now); wait > 0 {
+		if err := pause(ctx, wait); err != nil {
+			return err
+		}
+		now = l.opt.Now()
+	}
+	l.pace = now.Add(time.Duration(part.Len()) * time.Second / time.Duration(l.opt.Rate))
+	return nil
+}
+
+// count notes what became of a part, and returns what is left of it. wrong says that so many lines one behind the other were
+// refused for one reason that it is not theirs.
+func (l *Loop) count(part *Batch, r Receipt) (rest *Batch, wrong bool) {
+	refused := make(map[int]Refused, len(r.Refused))
+	for _, line := range r.Refused {
+		if line.Line >= 0 && line.Line < r.Acked {
+			refused[line.Line] = line
+		}
+	}
+	f := &l.record.Figures
+	for i := range r.Acked {
+		if why, ok := refused[i]; ok {
+			l.refuse(part, i, why)
+			continue
+		}
+		f.Lines++
+		f.Bytes += int64(len(part.Line(i)) + 1)
+		l.record.Run, l.record.Taken, l.fresh = run{}, part.Number+int64(i)+1, false
+	}
+	f.Duplicates += int64(min(r.Duplicates, r.Acked))
+	rest = part.Slice(r.Acked, part.Len())
+	if r.Acked > 0 {
+		l.record.Cursor, l.record.Number, l.dirty = position{rest.From}, rest.Number, true
+	}
+	if l.record.Run.Lines == 0 && r.Acked > 0 {
+		l.failing = false
+	}
+	if r.Acked > 0 && !l.failing {
+		l.works()
+	}
+	return rest, l.record.Run.Lines >= wrongInARow
+}
+
+// refuse puts a line among those that will go into dead.jsonl.
+func (l *Loop) refuse(part *Batch, i int, why Refused) {
+	letter := letterOf(part, i, why, l.opt.Address, l.opt.Now())
+	number := part.Number + int64(i)
+	if r := &l.record.Run; r.Lines == 0 || r.Code != letter.Code {
+		*r = run{Code: letter.Code, Cursor: position{part.At(i)}, Number: number, Dead: l.record.Dead}
+		if n := len(l.pending); n > 0 {
+			r.Dead = -1 // Behind what is pending: where, shows when that is written.
+		}
+	}
+	l.record.Run.Lines++
+	l.record.Figures.Refused++
+	l.pending = append(l.pending, pendingLetter{letter, number})
+}
+
+// putAsideFirst makes refused lines durable before more is sent to a receiver whose position would move past them.
+func (l *Loop) putAsideFirst(ctx context.Context) error {
+	if _, ok := l.out.(Resumer); ok && len(l.pending) > 0 {
+		return l.settle(ctx)
+	}
+	return nil
+}
+
+// putAside writes the refused lines into dead.jsonl. It is before the cursor goes behind them.
+func (l *Loop) putAside() error {
+	if len(l.pending) == 0 {
+		return nil
+	}
+	run := &l.record.Run
+	before := len(l.pending)
+	if run.Lines > 0 {
+		for before = 0; before < len(l.pending) && l.pending[before].number < run.Number; before++ {
+		}
+	}
+	for _, part := range [][]pendingLetter{l.pending[:before], l.pending[before:]} {
+		if len(part) == 0 {
+			continue
+		}
+		all := make([]Letter, len(part))
+		for i, p := range part {
+			all[i] = p.Letter
+		}
+		if run.Dead < 0 && part[0].number >= run.Number {
+			run.Dead = l.record.Dead
+		}
+		hold, err := l.letters.put(all, l.record.Dead)
+		if err != nil {
+			return err
+		}
+		l.record.Dead = hold
+	}
+	l.board.refused(l.pending)
+	l.pending, l.dirty = l.pending[:0], true
+	return nil
+}
+
+// goBack goes before the lines that were all refused for one reason, takes them out of dead.jsonl, and waits.
+func (l *Loop) goBack(ctx context.Context) error {
+	bad := l.record.Run
+	reason := bad.Code
+	kept := l.pending[:0]
+	for _, p := range l.pending {
+		if p.number < bad.Number {
+			kept = append(kept, p)
+		} else {
+			reason = p.Code + ": " + p.Reason
+		}
+	}
+	l.pending, l.dirty = kept, true
+	l.record.Run = run{}
+	if len(kept) > 0 {
+		bad.Dead = -1 // It began behind them.
+	}
+	if bad.Dead >= 0 {
+		l.record.Dead = min(l.record.Dead, bad.Dead)
+	}
+	l.record.Cursor, l.record.Number, l.record.Intent, l.dirty = bad.Cursor, bad.Number, nil, true
+	l.record.Figures.Refused -= int64(bad.Lines)
+	if err := l.settle(ctx); err != nil {
+		return err
+	}
+	if _, err := l.letters.put(nil, l.record.Dead); err != nil {
+		return err
+	}
+	l.failing = true
+	if err := l.trouble(ctx, &TroubleError{Class: Refusals, Err: fmt.Errorf("%d lines in a row were refused, so it is not the lines: %s", bad.Lines, reason)}); err != nil {
+		return err
+	}
+	return errElsewhere
+}
