@@ -50,7 +50,8 @@ func (f forwarding) options(s shipment) forward.Options {
 		Address:   s.Address(),
 		Start:     s.start,
 		Filter:    s.filter, BatchBytes: s.BatchSize, BatchWait: s.BatchWait, Rate: s.Rate, DeadMax: s.DeadMax,
-		Log: f.log,
+		AcceptRewind: s.AcceptRewind,
+		Log:          f.log,
 	}
 }
 

@@ -136,7 +136,7 @@ func (b *board) refused(letters []pendingLetter) {
 			if _, known := f.RefusedBy[code]; !known && len(f.RefusedBy) >= maxCodes {
 				code = "other"
 			}
-			f.RefusedBy[code]++
+			f.RefusedBy[code] += int64(max(1, l.Count))
 		}
 	})
 }

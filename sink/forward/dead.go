@@ -16,14 +16,18 @@ import (
 	"hbjournal/sink/forward/durable"
 )
 
-// A Letter is a line that the receiver refused, as it stands in dead.jsonl.
+// A Letter is a line that the receiver refused, as it stands in dead.jsonl; or a range of lines, of which it refused some
+// without saying which. Those of a range are not sent again.
 type Letter struct {
 	Time   time.Time `json:"time"` // when it was refused
 	Output string    `json:"output"`
 	Code   string    `json:"code"`
 	Reason string    `json:"reason"`
 	ID     string    `json:"id"`
-	Cursor string    `json:"cursor"` // where the line starts in the journal
+	Cursor string    `json:"cursor"`            // where the line starts in the journal
+	To     string    `json:"to,omitempty"`      // of a range: behind its last line
+	Lines  int       `json:"lines,omitempty"`   // of a range
+	Count  int       `json:"refused,omitempty"` // of a range: lines that were refused; which, the receiver did not say
 	Line   string    `json:"line,omitempty"`
 	Base64 []byte    `json:"line_base64,omitempty"` // in place of Line, of one that is not UTF-8
 }
@@ -51,6 +55,15 @@ func letterOf(b *Batch, i int, refused Refused, output string, now time.Time) Le
 		l.Base64 = append([]byte{}, line...)
 	}
 	return l
+}
+
+// rangeOf is a range of b as it is put aside.
+func rangeOf(b *Batch, u Unnamed, output string, now time.Time) Letter {
+	part := b.Slice(u.From, u.To)
+	return Letter{
+		Time: now.UTC(), Output: output, Code: printable(u.Code, 64), Reason: printable(u.Reason, maxReason),
+		ID: part.ID(0), Cursor: part.From.String(), To: part.To.String(), Lines: part.Len(), Count: u.Count,
+	}
 }
 
 // printable is what a stranger said, on one line and not longer than most bytes.

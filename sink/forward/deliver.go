@@ -113,6 +113,9 @@ func (l *Loop) count(part *Batch, r Receipt) (rest *Batch, wrong bool) {
 		}
 	}
 	f := &l.record.Figures
+	for _, u := range r.Unnamed {
+		l.refuseSome(part, u, r.Acked, refused)
+	}
 	for i := range r.Acked {
 		if why, ok := refused[i]; ok {
 			l.refuse(part, i, why)
@@ -134,6 +137,23 @@ func (l *Loop) count(part *Batch, r Receipt) (rest *Batch, wrong bool) {
 		l.works()
 	}
 	return rest, l.record.Run.Lines >= wrongInARow
+}
+
+// refuseSome puts a range among what will go into dead.jsonl; each line by itself if all of them were refused.
+func (l *Loop) refuseSome(part *Batch, u Unnamed, acked int, refused map[int]Refused) {
+	u.From, u.To = max(0, u.From), min(u.To, acked)
+	u.Count = min(u.Count, u.To-u.From)
+	switch {
+	case u.Count <= 0:
+	case u.Count == u.To-u.From:
+		for i := u.From; i < u.To; i++ {
+			refused[i] = Refused{Line: i, Code: u.Code, Reason: u.Reason}
+		}
+	default:
+		l.record.Figures.Refused += int64(u.Count)
+		l.record.Figures.Lines -= int64(u.Count) // Which are counted as taken below.
+		l.pending = append(l.pending, pendingLetter{rangeOf(part, u, l.opt.Address, l.opt.Now()), part.Number + int64(u.From)})
+	}
 }
 
 // refuse puts a line among those that will go into dead.jsonl.

@@ -312,3 +312,20 @@ func TestAHundredLinesRefusedForOneReasonAreNotToBlame(t *testing.T) {
 		wantLines(t, f.got, j.all)
 	})
 }
+
+func TestLinesThatAreRefusedWithoutANameAreCountedAndTheirRangePutAside(t *testing.T) {
+	j := newJournal(t)
+	j.write(t, 10)
+	f := &fake{answer: func(b *Batch) (Receipt, error) {
+		return Receipt{Acked: b.Len(), Unnamed: []Unnamed{{From: 2, To: 6, Count: 3, Code: "partial", Reason: "too old"}}}, nil
+	}}
+	opt := j.options()
+	got := shipAll(t, opt, f).Figures()
+	if got.Lines != 7 || got.Refused != 3 || got.RefusedBy["partial"] != 3 {
+		t.Errorf("figures: got %+v", got)
+	}
+	letters := deadLetters(t, opt)
+	if len(letters) != 1 || letters[0].Lines != 4 || letters[0].Count != 3 || letters[0].To == "" || letters[0].Line != "" {
+		t.Errorf("letters: got %+v", letters)
+	}
+}
