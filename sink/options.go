@@ -44,6 +44,9 @@ type Options struct {
 	// Source stands as the source of the journal's own notes, such as those about gaps. The zero value is [::]:0.
 	Source netip.AddrPort
 
+	// Sealer makes what is written provable; nil: nothing does. Whatever becomes of it, the journal goes on.
+	Sealer Sealer
+
 	Now func() time.Time // nil: time.Now
 	Log zerolog.Logger   // start, rotation, clean-up, faults and their end; zero value: silent
 }
@@ -83,6 +86,10 @@ func (o Options) withDefaults() (Options, error) {
 var compressions = map[string]rotate.Compression{"": "", "gzip": rotate.Gzip, "zstd": rotate.Zstd}
 
 func (o Options) rotate(onRotate func()) rotate.Options {
+	var sealer rotate.Sealer
+	if o.Sealer != nil {
+		sealer = o.Sealer
+	}
 	return rotate.Options{
 		Dir: o.Dir, Name: o.File,
 		MaxBytes: o.MaxBytes, RotateEvery: o.Every,
@@ -90,10 +97,11 @@ func (o Options) rotate(onRotate func()) rotate.Options {
 		Compression: compressions[o.Compress],
 		FileMode:    o.FileMode, DirMode: o.DirMode,
 		Location:  o.Location,
-		NoSync:    o.Fsync == FsyncNever,
+		NoSync:    o.Fsync == FsyncNever && o.Sealer == nil, // What is sealed must stay.
 		Whole:     func(line []byte) bool { _, err := journal.Compact(nil, line); return err == nil },
 		WrittenAt: writtenAt,
 		OnRotate:  onRotate,
+		Sealer:    sealer,
 		Now:       o.Now,
 		Log:       o.Log,
 	}

@@ -88,6 +88,9 @@ func Open(o Options) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Sealer != nil {
+		o.Sealer.Start(j.file.Lines(), j.file.SyncAll, j.Note)
+	}
 	j.recall()
 	j.noteLosses()
 	j.writer.Go(j.write)
@@ -277,5 +280,6 @@ func (j *Journal) finish() error {
 	if n := j.Stats().Dropped["shutdown"]; n > 0 {
 		lost = fmt.Errorf("close journal: %w", &UnwrittenError{n, j.gaveUp})
 	}
+	j.finishSeal()
 	return errors.Join(lost, j.keepOwed(true), j.file.Close())
 }

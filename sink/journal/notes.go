@@ -2,6 +2,8 @@ package journal
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"math"
 	"net/netip"
@@ -18,6 +20,8 @@ const (
 	noteID         = "JRN"
 	eventGap       = "gap"
 	eventDuplicate = "duplicate"
+	eventSeal      = "seal"
+	eventPruned    = "pruned"
 )
 
 // IsNote reports whether a message is the journal's own, and came from no sender. Of a key that stands twice, here as
@@ -94,6 +98,119 @@ func ParseDuplicateNote(message []byte) (n DuplicateNote, ok bool) {
 	}, true
 }
 
+// SealNote says what the seal over the journal came to. Its fields are independent; those that are zero are left out.
+type SealNote struct {
+	Origin  string // of the tree
+	Began   bool   // the line of this note is the first leaf of the tree
+	Broken  string // why the tree before it cannot be gone on with; Checkpoint is the last one of that tree
+	Adopted uint64 // lines that a crash had left unsealed, and that were taken over before this note
+	At      string // what Checkpoint was signed for: "rotation", "close"
+
+	Checkpoint string // a signed note of C2SP, verbatim
+}
+
+// Append appends the note's message.
+func (n SealNote) Append(dst []byte) []byte {
+	dst = appendEvent(dst, eventSeal)
+	dst = append(dst, `,"origin":`...)
+	dst = appendString(dst, n.Origin)
+	if n.Began {
+		dst = append(dst, `,"began":true`...)
+	}
+	dst = appendTextUnlessEmpty(dst, `,"broken":`, n.Broken)
+	if n.Adopted > 0 {
+		dst = append(dst, `,"adopted":`...)
+		dst = strconv.AppendUint(dst, n.Adopted, 10)
+	}
+	dst = appendTextUnlessEmpty(dst, `,"at":`, n.At)
+	dst = appendTextUnlessEmpty(dst, `,"checkpoint":`, n.Checkpoint)
+	return append(dst, '}')
+}
+
+// ParseSealNote reads a message that Append has made; false: it is none. What is missing in it is zero.
+func ParseSealNote(message []byte) (n SealNote, ok bool) {
+	v, ok := parseNote(message, eventSeal)
+	if !ok {
+		return n, false
+	}
+	return SealNote{
+		Origin: Text(v[noteOrigin]), Began: string(v[noteBegan]) == "true", Broken: Text(v[noteBroken]),
+		Adopted: parseCount(v[noteAdopted]), At: Text(v[noteAt]), Checkpoint: Text(v[noteCheckpoint]),
+	}, true
+}
+
+// PrunedNote says that the files with all lines before one were removed by the journal's own limits. Edge are the hashes by
+// which the rest can still be proved: those of the complete subtrees that the lines before Before make, the largest first.
+type PrunedNote struct {
+	Origin string // of the tree that Before counts in
+	Before uint64 // the first line that is kept, as an index into the tree
+	Limit  string // that the files exceeded: "max_backups"
+	Edge   [][32]byte
+}
+
+// maxEdge is how many hashes an edge has at most: one for each bit of a count.
+const maxEdge = 64
+
+// Append appends the note's message.
+func (n PrunedNote) Append(dst []byte) []byte {
+	dst = appendEvent(dst, eventPruned)
+	dst = append(dst, `,"origin":`...)
+	dst = appendString(dst, n.Origin)
+	dst = append(dst, `,"before":`...)
+	dst = strconv.AppendUint(dst, n.Before, 10)
+	dst = append(dst, `,"limit":`...)
+	dst = appendString(dst, n.Limit)
+	dst = append(dst, `,"edge":[`...)
+	for i, hash := range n.Edge {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, '"')
+		dst = base64.StdEncoding.AppendEncode(dst, hash[:])
+		dst = append(dst, '"')
+	}
+	return append(dst, ']', '}')
+}
+
+// ParsePrunedNote reads a message that Append has made; false: it is none. What is missing in it is zero, and an edge that
+// is no list of hashes has none.
+func ParsePrunedNote(message []byte) (n PrunedNote, ok bool) {
+	v, ok := parseNote(message, eventPruned)
+	if !ok {
+		return n, false
+	}
+	return PrunedNote{
+		Origin: Text(v[noteOrigin]), Before: parseCount(v[noteBefore]), Limit: Text(v[noteLimit]), Edge: parseEdge(v[noteEdge]),
+	}, true
+}
+
+func parseEdge(value []byte) [][32]byte {
+	const hashBytes = 44 // of a hash in base64
+	if len(value) > maxEdge*(hashBytes+16) {
+		return nil
+	}
+	var texts []string
+	if err := json.Unmarshal(value, &texts); err != nil || len(texts) > maxEdge {
+		return nil
+	}
+	var edge [][32]byte
+	for _, text := range texts {
+		hash, err := base64.StdEncoding.Strict().DecodeString(text)
+		if err != nil || len(hash) != 32 {
+			return nil
+		}
+		edge = append(edge, [32]byte(hash))
+	}
+	return edge
+}
+
+func appendTextUnlessEmpty(dst []byte, key, text string) []byte {
+	if text == "" {
+		return dst
+	}
+	return appendString(append(dst, key...), text)
+}
+
 func appendEvent(dst []byte, event string) []byte {
 	dst = append(dst, `{"ID":"`+noteID+`","event":"`...)
 	dst = append(dst, event...)
@@ -116,12 +233,22 @@ const (
 	noteLost
 	noteCount
 	noteSource
+	noteOrigin
+	noteBegan
+	noteBroken
+	noteAdopted
+	noteAt
+	noteCheckpoint
+	noteBefore
+	noteLimit
+	noteEdge
 	noteFieldCount
 )
 
 type noteValues [noteFieldCount][]byte
 
-var noteFields = NewLookup("event", "first", "last", "reason", "lost", "count", "source_ip")
+var noteFields = NewLookup("event", "first", "last", "reason", "lost", "count", "source_ip",
+	"origin", "began", "broken", "adopted", "at", "checkpoint", "before", "limit", "edge")
 
 // parseNote finds the fields of a note about event; false: message is no such note.
 func parseNote(message []byte, event string) (v noteValues, ok bool) {

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -20,6 +21,32 @@ func TestNotesAreTheDocumentedMessages(t *testing.T) {
 		`{"ID":"JRN","event":"duplicate","count":2,"first":1711234567.123,"last":1711234567.900,"source_ip":"192.168.1.100"}`)
 	f(DuplicateNote{1, 0, -1, netip.MustParseAddr("fe80::1%2")}.Append(nil),
 		`{"ID":"JRN","event":"duplicate","count":1,"first":0.000,"last":-0.001,"source_ip":"fe80::1"}`)
+}
+
+func TestNotesOfTheSealAreTheDocumentedMessages(t *testing.T) {
+	f := func(got []byte, want string) {
+		t.Helper()
+		if string(got) != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	f(SealNote{Origin: "example.com/hb", Began: true}.Append(nil),
+		`{"ID":"JRN","event":"seal","origin":"example.com/hb","began":true}`)
+	f(SealNote{Origin: "x/2", Began: true, Broken: "ends early", Checkpoint: "x\n1\n"}.Append(nil),
+		`{"ID":"JRN","event":"seal","origin":"x/2","began":true,"broken":"ends early","checkpoint":"x\n1\n"}`)
+	f(SealNote{Origin: "x", Adopted: 7}.Append(nil), `{"ID":"JRN","event":"seal","origin":"x","adopted":7}`)
+	f(PrunedNote{Origin: "x", Before: 3, Limit: "max_age", Edge: [][32]byte{{}, {31: 1}}}.Append(nil),
+		`{"ID":"JRN","event":"pruned","origin":"x","before":3,"limit":"max_age","edge":[`+
+			`"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE="]}`)
+}
+
+func TestEdgeThatIsNoneHasNoHashes(t *testing.T) {
+	for _, edge := range []string{`null`, `[1]`, `["AA=="]`, `{}`, `["` + strings.Repeat("A", 5000) + `"]`, `["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB="]`} {
+		n, ok := ParsePrunedNote([]byte(`{"ID":"JRN","event":"pruned","before":3,"edge":` + edge + `}`))
+		if !ok || n.Before != 3 || len(n.Edge) != 0 {
+			t.Errorf("%s: got %+v, %v", edge, n, ok)
+		}
+	}
 }
 
 func TestNoteIsReadWhateverElseMayStandInIt(t *testing.T) {
@@ -83,6 +110,42 @@ func FuzzDuplicateNote(f *testing.F) {
 		got, ok := ParseDuplicateNote(message)
 		if !ok || got != want || !isObject(message) {
 			t.Errorf("%s: got %+v, %v; want %+v", message, got, ok, want)
+		}
+	})
+}
+
+func FuzzSealNote(f *testing.F) {
+	f.Add("x", true, "why", uint64(7), "close", "x\n1\n")
+	f.Fuzz(func(t *testing.T, origin string, began bool, broken string, adopted uint64, at, checkpoint string) {
+		for _, text := range []string{origin, broken, at, checkpoint} {
+			if !utf8.ValidString(text) {
+				t.Skip()
+			}
+		}
+		want := SealNote{origin, began, broken, adopted % (1 << 53), at, checkpoint}
+		message := want.Append(nil)
+		if compact, err := Compact(nil, message); err != nil || string(compact) != string(message) {
+			t.Fatalf("%s is not compact JSON: %v", message, err)
+		}
+		if got, ok := ParseSealNote(message); !ok || got != want {
+			t.Errorf("got %+v, %v; want %+v", got, ok, want)
+		}
+	})
+}
+
+func FuzzPrunedNote(f *testing.F) {
+	f.Add("x", uint64(1000), "max_backups", []byte("01234567890123456789012345678901"))
+	f.Fuzz(func(t *testing.T, origin string, before uint64, limit string, hashes []byte) {
+		if !utf8.ValidString(origin) || !utf8.ValidString(limit) {
+			t.Skip()
+		}
+		want := PrunedNote{Origin: origin, Before: before % (1 << 53), Limit: limit}
+		for ; len(hashes) >= 32 && len(want.Edge) < maxEdge; hashes = hashes[32:] {
+			want.Edge = append(want.Edge, [32]byte(hashes))
+		}
+		got, ok := ParsePrunedNote(want.Append(nil))
+		if !ok || got.Origin != want.Origin || got.Before != want.Before || got.Limit != want.Limit || !slices.Equal(got.Edge, want.Edge) {
+			t.Errorf("got %+v, %v; want %+v", got, ok, want)
 		}
 	})
 }

@@ -89,6 +89,7 @@ func (f *File) prune() error {
 	errs := []error{errStock, errFree}
 	known := &f.inventory
 	why := f.opts.excess(known.stocks, known.bytes, around)
+	f.tellPruning(known.stocks, why)
 	var stuck []stock
 	for i, b := range known.stocks[:len(why)] {
 		if err := f.remove(b, why[i]); err != nil {

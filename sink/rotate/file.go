@@ -36,12 +36,16 @@ type File struct {
 	unmended  bool        // live ends with a torn line of an earlier life, for which there was no room elsewhere
 	dirty     bool        // live has been written since it was last synced
 	retired   []liveFile  // rotated away, not yet synced and closed
+	moved     bool        // names have changed since SyncAll last synced the directory
 	retireErr error       // of retired files that could not wait for Tidy; for Tidy to report
 	newest    time.Time   // greatest stamp given or seen
 	retry     backoff     // of a rotation that was refused
 	due       time.Time   // end of the period of RotateEvery that live was begun in; zero: not known yet
 	rotated   []stock     // backups made since takeStock was last called
 	closed    bool
+
+	retiring sync.Mutex // held while retired files are synced
+	unsynced error      // why a retired file could not be synced; guarded by retiring
 
 	tidying   sync.Mutex // held while backups are removed or replaced
 	unmet     string     // the limit that was last said to be impossible to keep; guarded by tidying
@@ -126,6 +130,9 @@ func (f *File) appendLocked(lines []byte) (int, error) {
 	}
 	f.setSizeLocked(f.size + int64(n))
 	f.dirty = f.dirty || n > 0
+	if n > 0 {
+		f.opts.Sealer.Wrote(f.size)
+	}
 	if f.torn > 0 {
 		err = errors.Join(err, f.cutLocked())
 	}
@@ -185,6 +192,7 @@ func (f *File) mendLaterLocked() error {
 	}
 	f.unmended = false
 	f.setSizeLocked(info.Size())
+	f.opts.Sealer.Wrote(f.size)
 	return nil
 }
 
@@ -202,6 +210,7 @@ func (f *File) acceptSizeLocked(found int64) error {
 	f.opts.Log.Warn().Str("path", f.path).Int64("expected", f.size).Int64("found", found).
 		Msg("journal file was changed in size by someone else; going on at its end")
 	f.torn = 0
+	f.opts.Sealer.Changed(f.size, info.Size())
 	f.setSizeLocked(info.Size())
 	return nil
 }
@@ -274,16 +283,17 @@ func (f *File) reopenLocked() error {
 	if err != nil {
 		return err
 	}
-	f.retireLocked(live, info)
+	f.retireLocked(live, info, "")
 	return nil
 }
 
-// retireLocked makes live the live file; the old one waits for Tidy to sync and close it.
-func (f *File) retireLocked(live liveFile, info fs.FileInfo) {
+// retireLocked makes live the live file; the old one, now backup, waits for Tidy to sync and close it.
+func (f *File) retireLocked(live liveFile, info fs.FileInfo, backup string) {
 	f.retired = append(f.retired, f.live)
 	f.live, f.id, f.torn, f.dirty, f.due = live, info, 0, false, time.Time{}
-	f.unmended = false
+	f.unmended, f.moved = false, true
 	f.setSizeLocked(info.Size())
+	f.opts.Sealer.Turned(backup, f.size)
 	if f.opts.OnRotate != nil {
 		f.opts.OnRotate()
 	}

@@ -47,6 +47,8 @@ type Options struct {
 	// wake the goroutines that call Tidy and Compress. nil: the rotation itself does both.
 	OnRotate func()
 
+	Sealer Sealer // of what is written; nil: none
+
 	Now func() time.Time // nil: time.Now
 	Log zerolog.Logger   // rotations, removals, and changes from outside; zero value: silent
 }
@@ -77,6 +79,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.WrittenAt == nil {
 		o.WrittenAt = func([]byte) (time.Time, bool) { return time.Time{}, false }
+	}
+	if o.Sealer == nil {
+		o.Sealer = unsealed{}
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -99,7 +99,7 @@ func (f *File) rotateLocked(now time.Time) (backup string, err error) {
 		return "", fmt.Errorf("rotate %s: %w", f.path, errors.Join(err, os.Remove(next.Name()), next.Close()))
 	}
 	f.noteRotatedLocked(backup, f.size)
-	f.retireLocked(next, info)
+	f.retireLocked(next, info, backup)
 	return backup, nil
 }
 

@@ -23,11 +23,22 @@ func (f *File) Tidy() {
 func (f *File) tidy() error {
 	f.tidying.Lock()
 	defer f.tidying.Unlock()
+	return errors.Join(f.closeRetired(), f.syncDir(), f.prune())
+}
+
+// closeRetired syncs and closes what was rotated away.
+func (f *File) closeRetired() error {
+	f.retiring.Lock()
+	defer f.retiring.Unlock()
 	f.mu.Lock()
 	retired, err := f.retired, f.retireErr
 	f.retired, f.retireErr = nil, nil
 	f.mu.Unlock()
-	return errors.Join(err, f.closeAll(retired), f.syncDir(), f.prune())
+	errClose := f.closeAll(retired)
+	if errClose != nil {
+		f.unsynced = errClose
+	}
+	return errors.Join(err, errClose)
 }
 
 // closeAll syncs and closes files that are written no more.

@@ -1,0 +1,556 @@
+package seal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"hbjournal/sink/journal"
+	"hbjournal/sink/journal/read"
+)
+
+// VerifyOptions say what Verify is to look at. Key is required.
+type VerifyOptions struct {
+	read.Options        // of one journal, or of its files wherever they are
+	Dir          string // of the seal, from DirOf
+	Key          *Verifier
+
+	Checkpoints []Outside // from outside of the machine
+	Policy      *Policy   // of witnesses; nil: none is asked for
+	FromSeal    bool      // lines that are older than the seal are no fault
+	Strict      bool      // lines that were taken over after a crash are a fault
+	Now         func() time.Time
+}
+
+// Outside is a copy of a checkpoint that was kept elsewhere.
+type Outside struct {
+	Name string // what people know it by
+	Note []byte
+}
+
+// Finding is something that Verify has found. Path and Line are where, as far as that is known.
+type Finding struct {
+	Path string `json:"path,omitempty"`
+	Line int64  `json:"line,omitempty"`
+	Text string `json:"text"`
+}
+
+// String is the finding as people read it.
+func (f Finding) String() string {
+	switch {
+	case f.Path == "":
+		return f.Text
+	case f.Line == 0:
+		return f.Path + ": " + f.Text
+	}
+	return fmt.Sprintf("%s:%d: %s", f.Path, f.Line, f.Text)
+}
+
+// Verdict is what a journal was found to be.
+type Verdict struct {
+	Origin   string    `json:"origin,omitempty"`
+	Sealed   int64     `json:"sealed"`   // lines under the checkpoint
+	Tail     int64     `json:"unsealed"` // lines behind it
+	Faults   []Finding `json:"faults,omitempty"`
+	Notes    []Finding `json:"notes,omitempty"` // that are no faults
+	Anchored string    `json:"anchored"`        // by what from outside the checkpoint is held; "not anchored"
+}
+
+// NotAnchored is Verdict.Anchored of a journal of which nothing outside says that its checkpoint is the right one.
+const NotAnchored = "not anchored"
+
+// stoppedAfter is how old the first line may be that is not sealed: ten times the usual pause between checkpoints.
+const stoppedAfter = 10 * time.Second
+
+// maxFindings bounds how many findings of a kind are kept.
+const maxFindings = 100
+
+// Verify checks the journal against its last checkpoint, and that against those from outside. It changes nothing, and
+// gives the same verdict each time while nothing is changed. The error is about what could not be read.
+func Verify(ctx context.Context, opt VerifyOptions) (Verdict, error) {
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	const tries = 5
+	for try := 1; ; try++ {
+		v := &verifier{opt: opt, dir: dir(opt.Dir)}
+		before, _ := v.dir.read(fileCheckpoint, maxNote)
+		err := v.verify(ctx, before)
+		after, _ := v.dir.read(fileCheckpoint, maxNote)
+		// A daemon goes on meanwhile: it prunes and rotates, so that what was read is of two moments.
+		if len(v.verdict.Faults) == 0 && err == nil || bytes.Equal(before, after) || try == tries {
+			return v.verdict, err
+		}
+	}
+}
+
+// verifier is one try of Verify.
+type verifier struct {
+	opt     VerifyOptions
+	dir     dir
+	verdict Verdict
+
+	head     Checkpoint
+	apart    bool // the head is from outside, since there is none beside the journal
+	ledger   *ledger
+	standing standing
+	known    bool // the standing
+	targets  []target
+}
+
+// target is a checkpoint that the tree must come to.
+type target struct {
+	name    string
+	size    int64
+	root    Hash
+	outside bool
+}
+
+func (v *verifier) fault(path string, line int64, format string, args ...any) {
+	v.verdict.Faults = append(v.verdict.Faults, Finding{path, line, fmt.Sprintf(format, args...)})
+}
+
+func (v *verifier) remark(format string, args ...any) {
+	v.verdict.Notes = append(v.verdict.Notes, Finding{Text: fmt.Sprintf(format, args...)})
+}
+
+func (v *verifier) verify(ctx context.Context, checkpoint []byte) error {
+	v.verdict.Anchored = NotAnchored
+	outside := v.openOutside()
+	if !v.openHead(checkpoint, outside) {
+		return nil
+	}
+	v.verdict.Origin, v.verdict.Sealed = v.head.Origin, v.head.Size
+	v.setTargets(outside)
+	v.ledger = readLedger(v.dir, v.head.Origin)
+	v.standing, _, v.known = v.dir.readStanding(v.opt.Key, v.head.Origin)
+	best, err := v.find(ctx)
+	if err != nil {
+		return err
+	}
+	if best.ok {
+		v.judge(best)
+		v.judgeAnchors(best, outside)
+		return nil
+	}
+	return v.diagnose(ctx, best)
+}
+
+// openOutside opens the checkpoints from outside.
+func (v *verifier) openOutside() []Checkpoint {
+	opened := make([]Checkpoint, len(v.opt.Checkpoints))
+	for i, o := range v.opt.Checkpoints {
+		c, err := v.opt.Key.open(o.Note)
+		if err != nil {
+			v.fault("", 0, "checkpoint %s is %v", o.Name, err)
+			continue
+		}
+		opened[i] = c
+	}
+	return opened
+}
+
+// openHead opens the checkpoint beside the journal, or takes the newest from outside. It returns false if there is none.
+func (v *verifier) openHead(checkpoint []byte, outside []Checkpoint) bool {
+	if checkpoint != nil {
+		c, err := v.opt.Key.open(checkpoint)
+		if err != nil {
+			v.fault("", 0, "checkpoint is %v", err)
+			return false
+		}
+		v.head = c
+		return true
+	}
+	for _, c := range outside {
+		if c.Note != nil && (v.head.Note == nil || c.Size > v.head.Size) {
+			v.head, v.apart = c, true
+		}
+	}
+	if v.head.Note == nil {
+		v.fault("", 0, "no seal: there is no checkpoint in %s", v.opt.Dir)
+		return false
+	}
+	v.remark("there is no checkpoint in %s; one from outside stands for it", v.opt.Dir)
+	return true
+}
+
+// setTargets lists what the tree must come to: the head, what is from outside, and the older checkpoints of its own.
+func (v *verifier) setTargets(outside []Checkpoint) {
+	v.targets = []target{{"the checkpoint", v.head.Size, v.head.Root, false}}
+	for i, c := range outside {
+		if c.Note != nil && c.Origin == v.head.Origin && c.Size <= v.head.Size {
+			v.targets = append(v.targets, target{v.opt.Checkpoints[i].Name, c.Size, c.Root, true})
+		}
+	}
+	v.targets = append(v.targets, v.older()...)
+}
+
+// older are the checkpoints that were kept beside the journal. What is none, as a power cut may leave it at the end, is a
+// fault only if something is behind it.
+func (v *verifier) older() []target {
+	const most = 64 << 20
+	text, err := v.dir.read(fileCheckpoints, most)
+	if err != nil {
+		return nil // They are missing, which makes nothing less sure.
+	}
+	var targets []target
+	var bad []Finding
+	for len(text) > 0 {
+		one, rest, whole := cutNote(text)
+		text = rest
+		c, err := v.opt.Key.open(one)
+		switch {
+		case err != nil && isVKeys(one):
+		case err != nil && whole:
+			bad = append(bad, Finding{Path: v.dir.path(fileCheckpoints), Text: "a checkpoint in it is " + err.Error()})
+		case err == nil && c.Origin == v.head.Origin && c.Size < v.head.Size:
+			targets = append(targets, target{"an older checkpoint", c.Size, c.Root, false})
+		case err == nil && c.Origin == v.head.Origin && c.Size > v.head.Size && !v.apart:
+			bad = append(bad, Finding{Path: v.dir.path(fileCheckpoints), Text: fmt.Sprintf(
+				"it has a checkpoint of %d lines, and the last one is of %d: rolled back", c.Size, v.head.Size,
+			)})
+		}
+	}
+	v.verdict.Faults = append(v.verdict.Faults, bad[:min(len(bad), maxFindings)]...)
+	return targets
+}
+
+// cutNote cuts the first note off, or the first lines of keys: the signatures end with an empty line.
+func cutNote(text []byte) (one, rest []byte, whole bool) {
+	at := 0
+	if !isVKeys(text) {
+		if at = bytes.Index(text, []byte("\n\n")); at < 0 {
+			return text, nil, false
+		}
+		at += 2
+	}
+	end := bytes.Index(text[at:], []byte("\n\n"))
+	if end < 0 {
+		return text, nil, false
+	}
+	return text[:at+end+1], text[at+end+2:], true
+}
+
+// isVKeys reports whether a text begins with a vkey, and not with an origin, which has no plus.
+func isVKeys(text []byte) bool {
+	line, _, _ := bytes.Cut(text, []byte{'\n'})
+	return bytes.Count(line, []byte{'+'}) >= 2
+}
+
+// find goes over the journal from each start that may be the right one, until the tree comes to the head.
+func (v *verifier) find(ctx context.Context) (*pass, error) {
+	first, err := v.firstLine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var errScan error
+	scan := func() (notes []pruned, began bool) {
+		var source read.Source
+		if source, errScan = read.Open(v.opt.Options); errScan != nil {
+			return nil, false
+		}
+		defer source.Close()
+		notes, began, errScan = scanNotes(ctx, source, v.head.Origin)
+		return notes, began
+	}
+	var best *pass
+	for st := range starts(v.dir, v.ledger, v.head.Origin, first, v.standing.Pruned, scan) {
+		p, err := v.pass(ctx, st)
+		if err != nil {
+			return nil, err
+		}
+		if p.ok {
+			return p, nil
+		}
+		if best == nil {
+			best = p
+		}
+	}
+	return best, errScan
+}
+
+func (v *verifier) firstLine(ctx context.Context) (Hash, error) {
+	source, err := read.Open(v.opt.Options)
+	if err != nil {
+		return Hash{}, err
+	}
+	defer source.Close()
+	var b read.Block
+	for {
+		err := source.Read(ctx, &b)
+		if errors.Is(err, io.EOF) {
+			return Hash{}, nil
+		}
+		if err != nil {
+			return Hash{}, err
+		}
+		if h := hashBlock(&b); len(h.hashes) > 0 {
+			return h.hashes[0], nil
+		}
+	}
+}
+
+// pass is what was seen on the way over the journal.
+type pass struct {
+	v     *verifier
+	start start
+	tree  edge
+	ok    bool // the tree comes to the head
+
+	files    []*passFile
+	broken   []read.CorruptError
+	wrong    []target // that the tree does not come to
+	before   int64    // lines that are older than the tree
+	foreign  []Finding
+	more     int64 // foreign lines beyond those
+	tail     []Finding
+	tailLen  int64
+	since    int64 // when the first line of the tail was written, Unix milliseconds
+	sealedIn string
+	closing  bool // the last sealed leaf is the note of a close
+	pruned   pruned
+	adopted  []Finding
+	begin    *Finding // where the tree begins, and why, if it follows a broken one
+	end      place
+}
+
+// passFile is a file on the way.
+type passFile struct {
+	path   string
+	line   Hash
+	record *fileRecord
+	first  int64
+	count  int64
+}
+
+func (v *verifier) pass(ctx context.Context, st start) (*pass, error) {
+	source, err := read.Open(v.opt.Options)
+	if err != nil {
+		return nil, err
+	}
+	defer source.Close()
+	p := &pass{v: v, start: st, tree: st.tree.clone()}
+	t := tracer{ledger: v.ledger, tree: &p.tree, begins: st.begins, onFile: p.file, onLeaf: p.leaf, onSkip: p.skip, fault: p.fault}
+	if err := t.run(ctx, source); err != nil {
+		return nil, err
+	}
+	p.check()
+	p.ok = p.tree.size >= v.head.Size && len(p.wrongHeads()) == 0
+	return p, nil
+}
+
+func (p *pass) fault(f *read.CorruptError) {
+	if len(p.broken) < maxFindings {
+		p.broken = append(p.broken, *f)
+	}
+}
+
+func (p *pass) file(path string, first Hash, r *fileRecord) {
+	p.files = append(p.files, &passFile{path: path, line: first, record: r, first: p.tree.size})
+}
+
+// check compares the tree as it is with the checkpoints of its size.
+func (p *pass) check() {
+	var root Hash
+	computed := false
+	for _, t := range p.v.targets {
+		if t.size != p.tree.size || t.size < p.start.tree.size {
+			continue
+		}
+		if !computed {
+			root, computed = p.tree.root(), true
+		}
+		if t.root != root {
+			p.wrong = append(p.wrong, t)
+		}
+	}
+}
+
+// wrongHeads are the targets that are the head and were missed.
+func (p *pass) wrongHeads() []target {
+	var heads []target
+	for _, t := range p.wrong {
+		if t.size == p.v.head.Size && t.root == p.v.head.Root {
+			heads = append(heads, t)
+		}
+	}
+	return heads
+}
+
+func (p *pass) leaf(l leaf, index int64) error {
+	p.check()
+	file := p.files[len(p.files)-1]
+	p.end = l.place
+	if index >= p.v.head.Size {
+		p.addTail(l)
+		return nil
+	}
+	file.count++
+	p.sealedIn = l.path
+	n, isSeal := sealNoteIn(l.text)
+	p.closing = isSeal && n.At == atClose
+	switch {
+	case isSeal && n.Origin == p.v.head.Origin && n.Began && index == 0:
+		p.begin = &Finding{l.path, l.line, n.Broken}
+	case isSeal && n.Adopted > 0:
+		p.adopted = append(p.adopted, Finding{l.path, l.line, fmt.Sprintf(
+			"%s were adopted at %s; they were not sealed when received", lines(int64(n.Adopted)), timeOf(l.text),
+		)})
+	default:
+		if gone, ok := prunedNoteIn(l.text, p.v.head.Origin); ok && gone.Before > p.pruned.Before {
+			p.pruned = gone
+		}
+	}
+	return nil
+}
+
+func (p *pass) addTail(l leaf) {
+	if p.tailLen == 0 {
+		p.since, _ = journal.LineTime(l.text)
+	}
+	p.tailLen++
+	if len(p.tail) < maxFindings && p.isForeign(l) {
+		p.tail = append(p.tail, Finding{l.path, l.line, "line was not written by the daemon"})
+	}
+}
+
+// isForeign reports whether a line behind the head is not the daemon's.
+func (p *pass) isForeign(l leaf) bool {
+	v := p.v
+	switch {
+	case v.apart:
+		return false
+	case !v.known:
+		return p.closing
+	case !v.standing.Open:
+		return true
+	}
+	return l.path == p.sealedIn && l.offset < v.standing.Resumed
+}
+
+func (p *pass) skip(l leaf, s skip) error {
+	switch {
+	case s.Before:
+		p.before++
+	case len(p.foreign) < maxFindings:
+		p.foreign = append(p.foreign, Finding{l.path, l.line, "line was not written by the daemon"})
+	default:
+		p.more++
+	}
+	return nil
+}
+
+func timeOf(line []byte) string {
+	millis, ok := journal.LineTime(line)
+	if !ok {
+		return "an unknown time"
+	}
+	return time.UnixMilli(millis).UTC().Format(time.RFC3339)
+}
+
+func lines(n int64) string {
+	if n == 1 {
+		return "1 line"
+	}
+	return comma(n) + " lines"
+}
+
+// judge says what there is to say of a journal that comes to its head.
+func (v *verifier) judge(p *pass) {
+	for _, b := range p.broken {
+		v.fault(b.Path, b.Line, "%v", b.Err)
+	}
+	v.judgeBegin(p)
+	v.judgePruned(p)
+	v.verdict.Faults = append(v.verdict.Faults, p.foreign...)
+	if p.more > 0 {
+		v.fault("", 0, "%s more were not written by the daemon", lines(p.more))
+	}
+	for _, t := range p.wrong {
+		v.fault("", 0, "history was rewritten: size %s in %s has another root", comma(t.size), t.name)
+	}
+	v.judgeTail(p)
+	for _, a := range p.adopted {
+		if v.opt.Strict {
+			v.verdict.Faults = append(v.verdict.Faults, a)
+		} else {
+			v.verdict.Notes = append(v.verdict.Notes, a)
+		}
+	}
+	v.judgeFiles(p)
+}
+
+// judgeBegin says how the tree begins.
+func (v *verifier) judgeBegin(p *pass) {
+	_, number := splitOrigin(v.head.Origin)
+	switch {
+	case number > 1 && p.begin != nil:
+		v.fault(p.begin.Path, p.begin.Line, "the seal was broken here: %s; only what follows is sealed, by %s", p.begin.Text, v.head.Origin)
+	case number > 1:
+		v.fault("", 0, "the seal was broken before the lines that are kept: the tree is %s", v.head.Origin)
+	case p.before > 0 && v.opt.FromSeal:
+		v.remark("%s before the seal began", lines(p.before))
+	case p.before > 0:
+		v.fault("", 0, "%s before the seal began (--from-seal accepts that)", lines(p.before))
+	}
+}
+
+// judgePruned compares what is missing at the beginning with what the journal says that its limits removed.
+func (v *verifier) judgePruned(p *pass) {
+	gone := p.pruned
+	if s := v.standing.Pruned; v.known && s != nil && s.Before > gone.Before {
+		gone = *s
+	}
+	first := p.start.tree.size
+	if before := min(first, gone.Before); before > 0 {
+		v.remark("lines 0 to %s pruned (journal_%s)", comma(before-1), gone.Limit)
+	}
+	if first > gone.Before {
+		v.fault("", 0, "lines %s to %s are missing%s", comma(gone.Before), comma(first-1), v.filesOf(gone.Before, first))
+	}
+}
+
+// filesOf names the files that lines are in, as far as that is known.
+func (v *verifier) filesOf(from, to int64) string {
+	text := ""
+	for _, r := range v.ledger.files {
+		if r.Name != "" && r.First < to && r.First+r.Count > from {
+			text += " " + r.Name
+		}
+	}
+	if text == "" {
+		return ""
+	}
+	return ":" + text
+}
+
+func (v *verifier) judgeTail(p *pass) {
+	v.verdict.Tail = p.tailLen
+	v.verdict.Faults = append(v.verdict.Faults, p.tail...)
+	if p.tailLen == 0 || len(p.tail) > 0 {
+		return
+	}
+	text := fmt.Sprintf("%s not yet sealed (since %s)", lines(p.tailLen), time.UnixMilli(p.since).UTC().Format(time.RFC3339))
+	switch age := v.opt.Now().Sub(time.UnixMilli(p.since)); {
+	case v.apart:
+		v.remark("%s behind the checkpoint from outside are not covered by it", lines(p.tailLen))
+	case age > stoppedAfter:
+		v.fault(p.end.path, 0, "%s: sealing has stopped", text)
+	default:
+		v.remark("%s", text)
+	}
+}
+
+// judgeFiles notes lines that are in another file than they were written to: their order is the same, so they are all there.
+func (v *verifier) judgeFiles(p *pass) {
+	for _, f := range p.files {
+		if f.record != nil && f.record.Count > 0 && f.record.Count != f.count && f.first+f.count < v.head.Size {
+			v.remark("%s holds %s, and %s were written to it: lines were moved over the border of files, in the same order",
+				filepath.Base(f.path), lines(f.count), comma(f.record.Count))
+		}
+	}
+}

@@ -1,0 +1,147 @@
+package seal_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"hbjournal/sink/journal/read"
+	"hbjournal/sink/names"
+	"hbjournal/sink/rotate"
+	"hbjournal/sink/seal"
+)
+
+// verify verifies a journal, twice: the answer must be the same.
+func verify(t *testing.T, dir, vkey string, tune ...func(*seal.VerifyOptions)) seal.Verdict {
+	t.Helper()
+	key, err := seal.ReadVerifier(vkey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt := seal.VerifyOptions{Options: read.Options{Dir: dir, Base: base}, Dir: seal.DirOf(rotate.StateDir(dir, base)), Key: key}
+	for _, f := range tune {
+		f(&opt)
+	}
+	first, err := seal.Verify(t.Context(), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := seal.Verify(t.Context(), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := texts(first), texts(second); a != b {
+		t.Fatalf("two answers:\n%s\n%s", a, b)
+	}
+	return first
+}
+
+func texts(v seal.Verdict) string {
+	var all []string
+	for _, f := range v.Faults {
+		all = append(all, "fault "+f.String())
+	}
+	for _, f := range v.Notes {
+		all = append(all, "note "+f.String())
+	}
+	return strings.Join(append(all, v.Anchored), "\n")
+}
+
+// wantSound wants a journal to verify, and some words in what is said about it.
+func (w *world) wantSound(words ...string) seal.Verdict {
+	w.t.Helper()
+	v := verify(w.t, w.dir, w.vkey)
+	if len(v.Faults) > 0 {
+		w.t.Fatalf("faults:\n%s\n%s", texts(v), w.log.String())
+	}
+	wantWords(w.t, texts(v), words)
+	return v
+}
+
+func wantWords(t *testing.T, text string, words []string) {
+	t.Helper()
+	for _, word := range words {
+		if !strings.Contains(text, word) {
+			t.Errorf("%q is not in:\n%s", word, text)
+		}
+	}
+}
+
+// fixture is a journal of three backups (gzip, zstd, plain) and a live file, some 2,000 lines, of which the oldest file was
+// removed by a limit; and a copy of an early checkpoint and of a late one.
+type fixture struct {
+	*world
+	early, late []byte
+	files       []string // gzip, zstd, plain, live
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	w := newWorld(t)
+	f := &fixture{world: w}
+	w.opts.MaxBackups = 3
+	for i, compress := range []string{"", "gzip", "zstd", ""} { // What is plain yet is compressed with the next.
+		w.opts.Compress = compress
+		w.open()
+		w.send(450)
+		w.sealed()
+		w.rotate()
+		w.send(30)
+		w.sealed()
+		if compress != "" {
+			w.until("compressed", func() bool { return w.journal.Stats().Compressed >= uint64(3-i) })
+		}
+		if i == 1 {
+			f.early = w.note()
+		}
+		w.close()
+		w.opts.Compress = ""
+	}
+	f.late = w.note()
+	files, err := names.Files(w.dir, base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		f.files = append(f.files, filepath.Base(file.Path))
+	}
+	return f
+}
+
+// note is the last checkpoint.
+func (w *world) note() []byte {
+	w.t.Helper()
+	text, err := os.ReadFile(filepath.Join(w.sealDir(), "checkpoint"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return text
+}
+
+// copied is a copy of the journal with its state.
+func (f *fixture) copied(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(dir, os.DirFS(f.dir)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestJournalOfAllKindsOfFilesVerifies(t *testing.T) {
+	f := newFixture(t)
+	v := f.wantSound("lines 0 to", "pruned (journal_max_backups)", seal.NotAnchored)
+	if len(f.files) != 4 || !strings.HasSuffix(f.files[0], ".gz") || !strings.HasSuffix(f.files[1], ".zst") {
+		t.Errorf("files: %v", f.files)
+	}
+	if v.Tail != 0 || v.Sealed < int64(f.sent) {
+		t.Errorf("got %+v", v)
+	}
+	v = verify(t, f.dir, f.vkey, func(o *seal.VerifyOptions) {
+		o.Checkpoints = []seal.Outside{{Name: "early.txt", Note: f.early}, {Name: "late.txt", Note: f.late}}
+	})
+	if len(v.Faults) > 0 || !strings.Contains(v.Anchored, "late.txt") {
+		t.Errorf("got %s", texts(v))
+	}
+}
