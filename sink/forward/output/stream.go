@@ -222,7 +222,10 @@ func (s *stream) confirmed(ctx context.Context) error {
 		}
 		return s.closed(ctx)
 	case confirmOutq:
-		return s.drained(ctx)
+		if !canAsk {
+			return fmt.Errorf("%w: confirm=outq can be had on Linux only; give confirm=close", forward.ErrStop)
+		}
+		return s.drained(ctx, "the connection ended")
 	}
 	return nil
 }
@@ -263,34 +266,28 @@ func (s *stream) closed(ctx context.Context) error {
 		err := fmt.Errorf("wait for the receiver to close: %w", withoutAddresses(s.err))
 		return &forward.TroubleError{Class: classOr(s.err, forward.Ambiguous), Err: err}
 	}
-	if n, known := unacknowledged(s.raw); known && n > 0 {
-		return ambiguous("the receiver closed before it had read all: %d bytes are unacknowledged", n)
-	}
-	return nil
+	return s.drained(ctx, "the receiver closed before it had read all")
 }
 
-// drained waits until the receiver's kernel has acknowledged everything.
-func (s *stream) drained(ctx context.Context) error {
+// drained waits until the receiver's kernel has acknowledged everything; what says why that is not to be had, if it ends.
+func (s *stream) drained(ctx context.Context, what string) error {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	end := s.deadline()
 	for {
-		n, known := unacknowledged(s.raw)
-		if !known {
-			return fmt.Errorf("%w: confirm=outq can be had on Linux only; give confirm=close", forward.ErrStop)
-		}
-		if n == 0 {
+		n, over := unacknowledged(s.raw)
+		switch {
+		case n == 0:
 			return nil
+		case over:
+			return ambiguous("%s: %d bytes are unacknowledged", what, n)
+		case !end.IsZero() && time.Now().After(end):
+			return ambiguous("%s: %d bytes are unacknowledged after timeout=%s", what, n, s.Timeout)
 		}
 		select {
 		case <-ctx.Done():
 			return ambiguous("%w", context.Cause(ctx))
-		case <-s.ended:
-			return s.because(s.err)
 		case <-tick.C:
-		}
-		if !end.IsZero() && time.Now().After(end) {
-			return ambiguous("%d bytes are unacknowledged after timeout=%s", n, s.Timeout)
 		}
 	}
 }

@@ -222,7 +222,7 @@ func TestAnEndBeforeTheLastBytesConfirmsNothing(t *testing.T) {
 		<-done
 	})
 	defer close(done)
-	s := open(t, "syslog+tcp://"+r.addr()).(*stream)
+	s := open(t, "syslog+tcp://"+r.addr()+"?timeout=200ms").(*stream)
 	if err := s.open(t.Context()); err != nil {
 		t.Fatal(err)
 	}

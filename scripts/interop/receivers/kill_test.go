@@ -1,0 +1,197 @@
+package receivers
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// A row of the kill table: a receiver, a proxy before it, and the journal that is shipped to it again and again.
+type row struct {
+	receiver interface {
+		run()
+		term()
+		texts() []string
+	}
+	url    string
+	proxy  *proxy
+	book   *book
+	random *rand.Rand
+	sent   int         // bytes that go over the wire, when nothing goes wrong
+	answer int         // answers, or ends of the receiver's side, that come then
+	had    map[int]int // what the receiver had before
+}
+
+func newRow(t *testing.T, receiver daemon, url func(addr string) string) *row {
+	t.Helper()
+	r := &row{
+		receiver: receiver, proxy: newProxy(t, receiver.addr()), book: newBook(t, 300), random: rand.New(rand.NewPCG(seed(), 0)),
+		had: make(map[int]int),
+	}
+	r.url = url(r.proxy.addr())
+	r.proxy.watch(func(toReceiver bool, n int) bool {
+		if toReceiver {
+			r.sent += n
+		} else {
+			r.answer++
+		}
+		return true
+	})
+	r.book.ship(t, r.url, r.book.name())
+	r.proxy.watch(nil)
+	r.check(t, 0)
+	return r
+}
+
+// check wants what came since the last check to be the whole journal, with at most so many doubles.
+func (r *row) check(t *testing.T, again int) {
+	t.Helper()
+	var fresh map[int]int
+	whole := func() bool {
+		fresh = counts(t, r.receiver.texts())
+		for seq, n := range r.had {
+			fresh[seq] -= n
+		}
+		missing := slices.ContainsFunc(slices.Collect(maps.Values(fresh)), func(n int) bool { return n < 1 })
+		return !missing && len(fresh) == len(r.book.messages)
+	}
+	for range 200 { // What was read may still be on its way into a file.
+		if whole() {
+			break
+		}
+		eventually(t, "a moment", tick())
+	}
+	r.book.wantAll(t, fresh, again)
+	for seq, n := range fresh {
+		r.had[seq] += n
+	}
+}
+
+// tick is true from its second call on.
+func tick() func() bool {
+	called := false
+	return func() bool {
+		defer func() { called = true }()
+		return called
+	}
+}
+
+// strikeAt returns a channel that is closed when so many bytes have gone to the receiver.
+func (r *row) strikeAt(bytes int) <-chan struct{} {
+	struck := make(chan struct{})
+	passed := 0
+	r.proxy.watch(func(toReceiver bool, n int) bool {
+		if toReceiver {
+			if passed <= bytes && passed+n > bytes {
+				close(struck)
+			}
+			passed += n
+		}
+		return true
+	})
+	return struck
+}
+
+// killSender kills the sender at random bytes, up to three times, and lets it end.
+func (r *row) killSender(t *testing.T) {
+	for i := range points() {
+		name, kills := r.book.name(), 1+i%3
+		for range kills {
+			struck := r.strikeAt(r.random.IntN(r.sent))
+			p := r.book.shipper(t, r.url, name)
+			select {
+			case <-struck:
+				p.kill()
+			case <-p.ended:
+			}
+		}
+		r.proxy.watch(nil)
+		r.book.ship(t, r.url, name)
+		r.check(t, kills*batchLines)
+	}
+}
+
+// endReceiver ends the receiver at a random byte, as its service manager would, and starts it again.
+func (r *row) endReceiver(t *testing.T) {
+	for range points() {
+		struck := r.strikeAt(r.random.IntN(r.sent))
+		p := r.book.shipper(t, r.url, r.book.name())
+		select {
+		case <-struck:
+			r.receiver.term()
+			r.receiver.run()
+		case <-p.ended:
+		}
+		<-p.ended
+		if p.err != nil {
+			t.Fatalf("forward: %v\n%s", p.err, p.said())
+		}
+		r.check(t, 2*batchLines)
+	}
+}
+
+// cut cuts the connection at a random byte on the way there.
+func (r *row) cut(t *testing.T) {
+	for range points() {
+		at, passed := r.random.IntN(r.sent), 0
+		r.proxy.watch(func(toReceiver bool, n int) bool {
+			if !toReceiver {
+				return true
+			}
+			before := passed
+			passed += n
+			return before > at || passed <= at
+		})
+		r.book.ship(t, r.url, r.book.name())
+		r.check(t, batchLines)
+	}
+}
+
+// loseAnswer cuts the connection when an answer comes back.
+func (r *row) loseAnswer(t *testing.T) {
+	for range points() {
+		at, answers := r.random.IntN(r.answer), 0
+		r.proxy.watch(func(toReceiver bool, _ int) bool {
+			if toReceiver {
+				return true
+			}
+			answers++
+			return answers-1 != at
+		})
+		r.book.ship(t, r.url, r.book.name())
+		r.check(t, batchLines)
+	}
+}
+
+func (r *row) cells(t *testing.T) {
+	for _, cell := range []struct {
+		name string
+		try  func(*testing.T)
+	}{{"killed sender", r.killSender}, {"ended receiver", r.endReceiver}, {"cut connection", r.cut}, {"lost answer", r.loseAnswer}} {
+		t.Run(cell.name, cell.try)
+	}
+}
+
+func TestKillTableOfSyslogDaemons(t *testing.T) {
+	for name, make := range daemons() {
+		for _, transport := range []string{"tcp", "tls"} {
+			t.Run(fmt.Sprintf("%s over %s", name, transport), func(t *testing.T) {
+				t.Parallel()
+				d := make(t, transport)
+				newRow(t, d, func(addr string) string { return "syslog+" + transport + "://" + addr + d.options() }).cells(t)
+			})
+		}
+	}
+}
+
+func TestKillTableOfVictoriaLogs(t *testing.T) {
+	for name, url := range victoriaRows(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := newVictoria(t)
+			newRow(t, v, func(addr string) string { return url(v, addr) }).cells(t)
+		})
+	}
+}
