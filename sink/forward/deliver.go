@@ -24,15 +24,19 @@ func (l *Loop) deliver(ctx context.Context) error {
 		}
 		receipt, err := l.send(ctx, part)
 		var refused *RefusedError
-		if errors.As(err, &refused) {
-			if part.Len() > 1 {
-				half := part.Len() / 2
-				parts = append(parts, part.Slice(half, part.Len()), part.Slice(0, half))
-				continue
-			}
+		blamed := errors.As(err, &refused)
+		switch {
+		case !blamed:
+		case receipt.Acked > 0: // It is about those behind, which come next.
+			err = nil
+		case part.Len() > 1:
+			half := part.Len() / 2
+			parts = append(parts, part.Slice(half, part.Len()), part.Slice(0, half))
+			continue
+		default:
 			receipt, err = Receipt{Acked: 1, Refused: []Refused{{Code: refused.Code, Reason: refused.Reason}}}, nil
 		}
-		if err == nil && receipt.Acked < part.Len() {
+		if err == nil && receipt.Acked < part.Len() && !blamed {
 			err = &TroubleError{Class: Ambiguous, Err: fmt.Errorf("it has taken %d of %d lines, and says no more", receipt.Acked, part.Len())}
 		}
 		rest, wrong := l.count(part, receipt)

@@ -227,6 +227,14 @@ func TestALineThatIsRefusedIsPutAsideAndTheOthersGoOn(t *testing.T) {
 		}
 		return Receipt{Acked: b.Len()}, nil
 	}
+	inPieces := func(b *Batch) (Receipt, error) {
+		for i := range b.Len() {
+			if bad[string(b.Line(i))] {
+				return Receipt{Acked: i / 7 * 7}, &RefusedError{Code: "400", Reason: "no\x00 such\n field"}
+			}
+		}
+		return Receipt{Acked: b.Len()}, nil
+	}
 	byName := func(b *Batch) (Receipt, error) {
 		r := Receipt{Acked: b.Len()}
 		for i := range b.Len() {
@@ -236,7 +244,7 @@ func TestALineThatIsRefusedIsPutAsideAndTheOthersGoOn(t *testing.T) {
 		}
 		return r, nil
 	}
-	for name, answer := range map[string]func(*Batch) (Receipt, error){"the batch": whole, "the line": byName} {
+	for name, answer := range map[string]func(*Batch) (Receipt, error){"the batch": whole, "a piece": inPieces, "the line": byName} {
 		f := &fake{answer: answer}
 		opt := j.options()
 		opt.StateDir = filepath.Join(t.TempDir(), "state")

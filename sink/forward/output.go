@@ -13,8 +13,8 @@ type Output interface {
 	// good, as far as it lets that be known; those that it refused by name are among them, and in Receipt.Refused.
 	//
 	// Without an error all lines must be accounted for. With one, what is not is sent again, byte for byte: for ever if the error
-	// is any but these two. A *RefusedError blames the lines without saying which; the batch is then halved down to the
-	// line. An error that wraps ErrStop ends this output, and its text says what to mend.
+	// is any but these two. A *RefusedError blames the lines behind the acked ones without saying which; they are then halved
+	// down to the line. An error that wraps ErrStop ends this output, and its text says what to mend.
 	//
 	// Send returns soon after ctx ends. Nothing that it returns shows more of the receiver than Target, and no secret.
 	Send(ctx context.Context, b *Batch) (Receipt, error)
