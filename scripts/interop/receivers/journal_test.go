@@ -38,14 +38,19 @@ func newBook(t testing.TB, n int) *book {
 	for seq := len(b.messages); seq < n; seq++ {
 		b.messages = append(b.messages, fmt.Sprintf(`{"seq":%d,"ID":"HTB","name":"web%d","load":[0.1,%d.5],"pad":"%0100d"}`, seq, seq%9, seq%4, seq))
 	}
-	encoder, at, text := journal.NewEncoder(nil), time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC), []byte(nil)
+	encoder, text := journal.NewEncoder(nil), []byte(nil)
 	for i, message := range b.messages {
-		text = encoder.AppendLine(text, at.Add(time.Duration(i/3)*time.Millisecond), netip.MustParseAddrPort("192.0.2.7:50003"), []byte(message))
+		text = encoder.AppendLine(text, at(i), netip.MustParseAddrPort("192.0.2.7:50003"), []byte(message))
 	}
 	if err := os.WriteFile(filepath.Join(b.dir, "messages.journal"), text, 0o640); err != nil {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// at is the time of the i-th message: three have the same.
+func at(i int) time.Time {
+	return time.Date(2026, 3, 28, 12, 0, 0, i/3*int(time.Millisecond), time.UTC)
 }
 
 // batchBytes is the size of the batches here: a few lines.
