@@ -38,6 +38,10 @@ type Config struct {
 	JournalFileMode     Mode     `yaml:"journal_file_mode" env:"JOURNAL_FILE_MODE" example:"0600" help:"permissions of journal files, whatever the umask"`
 	JournalDirMode      Mode     `yaml:"journal_dir_mode" env:"JOURNAL_DIR_MODE" example:"0700" help:"permissions of a journal directory that is made"`
 
+	JournalSignKey       string   `yaml:"journal_sign_key" env:"JOURNAL_SIGN_KEY" path:"file" example:"/etc/hbjournal/sign.key" help:"key that seals the journal, made by 'hbjournal seal keygen NAME'; empty: it is not sealed"`
+	JournalCheckpointsTo []string `yaml:"journal_checkpoints_to" env:"JOURNAL_CHECKPOINTS_TO" list:"urls" example:"/mnt/other/checkpoints https://audit.example.com/in" help:"files and URLs that the seal's checkpoints are taken to, a list with white space between, so that nobody here can take them back"`
+	JournalWitnessPolicy string   `yaml:"journal_witness_policy" env:"JOURNAL_WITNESS_POLICY" path:"file" example:"/etc/hbjournal/witnesses" help:"file of witnesses (C2SP tlog-policy) that cosign the checkpoints; empty: none"`
+
 	ListenAddr     []string `yaml:"listen_addr" env:"LISTEN_ADDR" example:"127.0.0.1:50003,[::1]:50003" help:"UDP addresses to receive on, a list; no host: every address of IPv4 and IPv6; 0.0.0.0: of IPv4 alone"`
 	ListenBuffer   Size     `yaml:"listen_buffer" env:"LISTEN_BUFFER" example:"16MiB" help:"socket receive buffer; what the kernel granted is logged"`
 	MaxMessageSize Size     `yaml:"max_message_size" env:"MAX_MESSAGE_SIZE" example:"4MiB" help:"longest message after inflating; longer ones are kept as they came"`

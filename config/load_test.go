@@ -21,6 +21,7 @@ func others(t *testing.T, k Key) [3]string {
 		"journal_max_total_size": {"1GiB", "2GiB", "3GiB"},
 		"filter_include":         {"ID=HTB", "a=1,b=2", "c=*"},
 		"filter_exclude":         {"ID=HTB", "a=1,b=2", "c=*"},
+		"journal_checkpoints_to": {"a", "/b c", "https://d/e"},
 		"forward_to":             {"stdout:", "http://a/x,y file:///b", "kafka://a,b/t?name=c"},
 		"allow_from":             {"10.0.0.0/8", "127.0.0.1,::1", "192.168.1.0/24"},
 		"http_addr":              {"127.0.0.1:1", ":2", "off"},

@@ -27,6 +27,7 @@ func (l *loader) validate() {
 		"give permission bits that let the owner read and write")
 	check.that("journal_dir_mode", isMode(c.JournalDirMode, 0o700),
 		"give permission bits that let the owner read, write and enter")
+	check.seal()
 	check.that("listen_addr", len(c.ListenAddr) > 0 && !slices.ContainsFunc(c.ListenAddr, isNoAddress),
 		"give host:port or :port, a list with commas")
 	check.that("receiver_name", c.ReceiverName == "" || isReceiver.MatchString(c.ReceiverName), "give 1 to 63 of a-z, 0-9, _ and -")
@@ -53,6 +54,15 @@ func (c checker) limits() {
 		"cannot be kept by one file without a limit: journal_max_size=0 and journal_rotate_every=off; set one of them")
 	c.that("journal_max_age", cfg.JournalMaxAge <= 0 || file != 0 || cfg.JournalRotateEvery != 0,
 		"is the age of backups, and there are none: journal_max_size=0 and journal_rotate_every=off; set one of them")
+}
+
+// seal checks where checkpoints go.
+func (c checker) seal() {
+	cfg := c.l.Config
+	for _, to := range cfg.JournalCheckpointsTo {
+		known := !url.MatchString(to) || strings.HasPrefix(to, "http://") || strings.HasPrefix(to, "https://")
+		c.that("journal_checkpoints_to", known, fmt.Sprintf("%q is neither a path nor a URL of http or https", to))
+	}
 }
 
 // small checks what keeps next to nothing: a number that was meant in MB, or months.

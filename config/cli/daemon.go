@@ -17,6 +17,7 @@ import (
 	"hbjournal/ingest"
 	"hbjournal/sink"
 	"hbjournal/sink/forward"
+	"hbjournal/sink/seal"
 )
 
 // daemon is the running program: what has been opened, of which its parts are made.
@@ -26,6 +27,7 @@ type daemon struct {
 	listener *ingest.Listener
 	status   *status.Server // nil: not asked for
 	journal  *sink.Journal  // nil: journaling is disabled
+	sealer   *seal.Sealer   // nil: the journal is not sealed
 	outputs  []*forward.Loop
 	stopping atomic.Bool
 }
@@ -93,11 +95,20 @@ func (d *daemon) openJournal() error {
 		d.log.Warn().Msg("journal is disabled: receiving and counting, writing nothing")
 		return nil
 	}
-	journal, err := sink.Open(sinkOptions(cfg, d.listener.Addrs()[0], d.log.Logger))
+	options := sinkOptions(cfg, d.listener.Addrs()[0], d.log.Logger)
+	sealer, err := openSealer(cfg, d.log.Logger)
 	if err != nil {
+		return err
+	}
+	if sealer != nil {
+		options.Sealer = sealer
+	}
+	journal, err := sink.Open(options)
+	if err != nil {
+		sealer.Abandon()
 		return journalHint(err, cfg)
 	}
-	d.journal = journal
+	d.journal, d.sealer = journal, sealer
 	// Without the note 'hbjournal health' and 'replay' go by their own settings, so a disk that takes none is no fault.
 	word := serving{PID: os.Getpid(), Listen: d.listener.Addrs(), HTTP: d.statusAddr()}
 	if err := servingNoteOf(cfg.JournalDir, cfg.JournalFile).write(word); err != nil {
@@ -169,6 +180,10 @@ func (d *daemon) snapshot() status.Snapshot {
 			s.Stats = d.journal.Stats()
 		}
 	})
+	if d.sealer != nil {
+		figures := d.sealer.Figures()
+		s.Seal = &figures
+	}
 	s.Ledger = status.Account(received, s.Stats)
 	for _, loop := range d.outputs {
 		s.Outputs = append(s.Outputs, loop.Figures())

@@ -25,6 +25,7 @@ const (
 	reportPage  = "config/cli/report/README.md"
 	scriptsPage = "scripts/README.md"
 	deployPage  = "scripts/deploy/README.md"
+	sealPage    = "sink/seal/README.md"
 )
 
 func readme(t *testing.T) string {
@@ -131,6 +132,43 @@ func TestReadmeShellLinesWork(t *testing.T) {
 			wantOutput(t, dir, line)
 		}
 	}
+}
+
+// TestReadmeOfTheSealWorksAsWritten runs its lines on a journal that a daemon seals.
+func TestReadmeOfTheSealWorksAsWritten(t *testing.T) {
+	dir := t.TempDir()
+	blocks := codeBlocks(page(t, sealPage))
+	for _, line := range shellLines(blocks[0]) {
+		wantOutput(t, dir, line)
+	}
+	d := startDaemon(t, dir, "--journal-sign-key=sign.key", "--journal-checkpoints-to=checkpoints")
+	runShell(t, dir, "hbjournal send --to "+d.addr+` '{"ID":"HTB","name":"web1"}' '{"ID":"HTB","name":"web2"}'`)
+	waitLines(t, filepath.Join(dir, "journal", "messages.journal"), 3)
+	if err := d.cmd.Process.Signal(signals()["TERM"]); err != nil {
+		t.Fatal(err)
+	}
+	if code, err := d.exit(); code != 0 || err != nil {
+		t.Fatalf("the daemon ends with %d, %v", code, err)
+	}
+	for _, block := range blocks[1:] {
+		for _, line := range shellLines(block) {
+			wantOutput(t, dir, line)
+		}
+	}
+	for line, want := range map[string]string{
+		"hbjournal verify --key site1.vkey":                          "sealed: 4 lines to checkpoint 4; not anchored",
+		"hbjournal verify --key site1.vkey --checkpoint checkpoints": "sealed: 4 lines to checkpoint 4; anchored at 4 by checkpoints",
+		blocksLast(blocks[1]):                                        "proved: line ",
+	} {
+		if got := runShell(t, dir, line); !strings.Contains(got, want) {
+			t.Errorf("%s: got %s, want %s", line, got, want)
+		}
+	}
+}
+
+func blocksLast(block string) string {
+	lines := shellLines(block)
+	return lines[len(lines)-1]
 }
 
 // wantOutput runs a line of a page, and wants something on its standard output, or in the file that it writes. What binds
@@ -286,7 +324,7 @@ func TestReadmeLeavesTheDetailsToOtherPages(t *testing.T) {
 func TestReadmeLinksLeadSomewhere(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
 	linked := map[string]bool{}
-	pages := []string{mainPage, sinkPage, readingPage, configPage, reportPage, scriptsPage, deployPage}
+	pages := []string{mainPage, sinkPage, readingPage, configPage, reportPage, scriptsPage, deployPage, sealPage}
 	for _, from := range pages {
 		for _, m := range link.FindAllStringSubmatch(page(t, from), -1) {
 			to := filepath.Join(filepath.Dir(from), m[1])

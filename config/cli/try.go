@@ -26,7 +26,7 @@ func trySettings(ctx context.Context, cfg config.Config, env Env) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var errs []error
-	for _, try := range []func(config.Config, Env) error{tryListen, tryStatus, tryJournal, tryLogFile} {
+	for _, try := range []func(config.Config, Env) error{tryListen, tryStatus, tryJournal, trySeal, tryLogFile} {
 		if ctx.Err() == nil {
 			errs = append(errs, try(cfg, env))
 		}
@@ -75,6 +75,14 @@ func tryJournal(cfg config.Config, _ Env) error {
 	}
 	if err := sink.Try(sinkOptions(cfg, netip.AddrPort{}, zerolog.Nop())); err != nil {
 		return withHint(journalHint(err, cfg))
+	}
+	return nil
+}
+
+// trySeal reads what the seal needs.
+func trySeal(cfg config.Config, _ Env) error {
+	if _, _, err := sealOptions(cfg, zerolog.Nop()); err != nil {
+		return withHint(err)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"hbjournal/sink/journal"
 	"hbjournal/sink/journal/read"
+	"hbjournal/sink/seal"
 )
 
 func newVerify(env Env) *cobra.Command {
@@ -20,33 +22,44 @@ func newVerify(env Env) *cobra.Command {
 		Long: "Read the journal and all its backups, or the FILEs, and check that each line is a whole entry, that its two\n" +
 			"times agree, that times do not go back by more than a minute from line to line and file to file, and that\n" +
 			"names fit their content. Each fault is printed with file, line and offset, and the exit code is 1.\n" +
-			"Gaps, where the journal says itself that messages were lost, are listed, but are no fault of the files.",
-		Example: "  hbjournal verify\n  hbjournal verify -o json /backup/messages.journal.*",
+			"Gaps, where the journal says itself that messages were lost, are listed, but are no fault of the files.\n\n" +
+			"With --key the seal is verified too: nothing under its last checkpoint was altered, taken out or put in. Without\n" +
+			"a checkpoint from outside (--checkpoint, --policy) the journal is \"not anchored\": whoever has the key could have\n" +
+			"sealed it anew.",
+		Example: "  hbjournal verify\n  hbjournal verify -o json /backup/messages.journal.*\n" +
+			"  hbjournal verify --key site1.vkey --checkpoint /mnt/other/checkpoints",
 	}
 	s := &selection{environ: env}
 	s.settings = addSettings(cmd, "journal_dir", "journal_file")
 	s.addIdentity(cmd)
+	var sealed verifySealFlags
+	sealed.add(cmd)
 	output := cmd.Flags().StringP("output", "o", "text", "`form` of the output: text, or json with an object a line")
 	completeFixed(cmd, "output", "text", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *output != "text" && *output != "json" {
 			return &usageError{fmt.Errorf("-o %q: no such output", *output), "give -o text or -o json"}
 		}
-		r, err := s.reading(args, nil)
+		o, errSeal := sealed.options()
+		r, err := s.reading(args, errSeal)
 		if err != nil {
 			return err
 		}
-		return verify(cmd.Context(), r, *output == "json")
+		if o != nil && r.options.ReadsStdin() {
+			return &usageError{errors.New("--key: the seal lies beside the files, and standard input has none"), "give the FILEs"}
+		}
+		return verify(cmd.Context(), r, o, *output == "json")
 	}
 	return cmd
 }
 
-func verify(ctx context.Context, r *reading, asJSON bool) error {
+func verify(ctx context.Context, r *reading, o *seal.VerifyOptions, asJSON bool) error {
 	p := verifyPrinter{w: r.out.w}
 	if asJSON {
 		p.json = json.NewEncoder(r.out.w)
 	}
 	var result read.VerifyResult
+	var broken int64
 	encrypted := r.faults
 	encrypted.w = io.Discard // They are results here.
 	fault := func(f *read.CorruptError) {
@@ -57,10 +70,22 @@ func verify(ctx context.Context, r *reading, asJSON bool) error {
 		opt := read.VerifyOptions{Options: r.options, Fault: fault, Gap: p.gap, Block: r.bar.show}
 		result, err = read.VerifyEach(ctx, opt, p.journal)
 		r.entries = result.Entries
+		if err == nil && o != nil {
+			p.result(result, len(r.options.Journals))
+			broken, err = verifySeals(ctx, *o, r.options, p)
+		}
 		return err
 	}
 	return r.run(ctx, check, func(interrupted bool) error {
-		p.result(result, len(r.options.Journals))
+		if o == nil {
+			p.result(result, len(r.options.Journals))
+		}
+		if broken > 0 && !interrupted {
+			return &hintedError{
+				fmt.Errorf("verify: %s, and %s of the seal", plural(result.Faults, "fault"), plural(broken, "fault")),
+				"sink/seal/README.md of hbjournal says what each means",
+			}
+		}
 		if result.Faults == 0 || interrupted {
 			return nil
 		}

@@ -2,5 +2,7 @@ package seal
 
 import "io/fs"
 
+const openNonblock = 0
+
 // worldReadable is not known here: the bits of the mode say nothing about who may read.
 func worldReadable(fs.FileInfo) bool { return false }

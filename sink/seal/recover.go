@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,9 @@ func (w *work) prepare(size int64) {
 	}
 	c, err := w.load()
 	switch {
+	case w.s.opts.Purpose == Begin:
+		w.s.fail(w.beginAnew(c))
+		return
 	case notThere(err) && w.isEmpty(size):
 		w.s.fail(w.beginTree(w.s.opts.Key.name, journal.SealNote{}))
 		return
@@ -53,13 +57,70 @@ func (w *work) prepare(size int64) {
 	}
 }
 
-// load reads the last checkpoint, which our key must have signed.
+// beginAnew begins a tree because somebody says so; old is the last checkpoint of another, if there was one.
+func (w *work) beginAnew(old Checkpoint) error {
+	if old.Note != nil {
+		if err := w.archive(old.Origin); err != nil {
+			return fmt.Errorf("put the tree aside that there was: %w", err)
+		}
+	}
+	return w.beginTree(w.s.opts.Key.name, journal.SealNote{})
+}
+
+// load reads the last checkpoint, which our key must have signed. If somebody has put an older one in its place, it takes a newer
+// one that was kept: what was signed once is never signed otherwise.
 func (w *work) load() (Checkpoint, error) {
 	text, err := w.s.dir.read(fileCheckpoint, maxNote)
 	if err != nil {
 		return Checkpoint{}, err
 	}
-	return w.s.opts.Key.Verifier().open(text)
+	v := w.s.opts.Key.Verifier()
+	c, err := v.open(text)
+	if err != nil {
+		return c, err
+	}
+	const tail = 64 << 10
+	kept, err := readTail(w.s.dir.path(fileCheckpoints), tail)
+	if err != nil {
+		return c, ignoreMissing(err)
+	}
+	for len(kept) > 0 {
+		one, rest, _ := cutNote(kept)
+		kept = rest
+		if other, err := v.open(one); err == nil && other.isAfter(c) {
+			c = other
+		}
+	}
+	return c, nil
+}
+
+// isAfter reports whether c is of a later tree of the same key, or of more lines.
+func (c Checkpoint) isAfter(other Checkpoint) bool {
+	_, a := splitOrigin(c.Origin)
+	_, b := splitOrigin(other.Origin)
+	return a > b || a == b && c.Size > other.Size
+}
+
+// readTail returns the last bytes of a file, from the start of a note on.
+func readTail(path string, most int64) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	from := max(0, info.Size()-most)
+	text, err := io.ReadAll(io.NewSectionReader(file, from, most))
+	if from > 0 { // It may begin within a note: what follows its signatures is whole.
+		_, text, _ = bytes.Cut(text, []byte("\n\n"))
+		if bytes.HasPrefix(text, []byte("— ")) {
+			_, text, _ = bytes.Cut(text, []byte("\n\n"))
+		}
+	}
+	return text, err
 }
 
 // isEmpty reports whether the journal holds nothing.
@@ -159,6 +220,8 @@ func (w *work) recover(ctx context.Context) error {
 	st, from, err := w.findStart(ctx, backups)
 	var lost *lostError
 	switch {
+	case errors.As(err, &lost) && w.s.opts.Purpose == Rebuild:
+		return w.stop(lost)
 	case errors.As(err, &lost):
 		return w.breakOff(lost.Error())
 	case err != nil:
@@ -210,7 +273,7 @@ func (w *work) findStart(ctx context.Context, backups []string) (start, int, err
 	if w.checkpoint.Size == 0 {
 		return start{begins: beginsTree(w.origin)}, 0, nil
 	}
-	if st, from, ok := w.lastStart(backups); ok && w.reaches(ctx, st, backups[from:]) == nil {
+	if st, from, ok := w.lastStart(backups); ok && w.s.opts.Purpose != Rebuild && w.reaches(ctx, st, backups[from:]) == nil {
 		return st, from, nil
 	}
 	first, err := w.firstLineOf(ctx, backups)

@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -19,11 +20,22 @@ type Options struct {
 	State     string // its state directory, in which ours is
 	Key       *Key
 
+	Purpose Purpose
 	Every   time.Duration    // between two checkpoints at the least, but for those of rotations and the end; 0: 1 s
 	Publish *Publisher       // who is told of checkpoints outside of the journal; nil: nobody
 	Now     func() time.Time // nil: time.Now
 	Log     zerolog.Logger
 }
+
+// Purpose is what a Sealer is started for.
+type Purpose int
+
+// The purposes.
+const (
+	Seal    Purpose = iota // to seal what is written
+	Begin                  // to begin a tree at the present end, whatever there is
+	Rebuild                // to make all state anew; a journal that does not come to its checkpoint is left alone
+)
 
 // DirOf is the directory of the seal in the state directory of a journal.
 func DirOf(stateDir string) string { return filepath.Join(stateDir, "seal") }
@@ -59,6 +71,8 @@ type Figures struct {
 	Error  string          `json:"error,omitempty"` // why lines are not sealed at present
 	// Witnessed are the lines under the last checkpoint that the policy's quorum has cosigned.
 	Witnessed int64 `json:"witnessed,omitempty"`
+	// Unpublished are the places that the last checkpoint could not be taken to.
+	Unpublished int `json:"unpublished,omitempty"`
 }
 
 // source is a file of which something is not hashed yet.
@@ -96,6 +110,19 @@ func New(o Options) (*Sealer, error) {
 	return s, nil
 }
 
+// Publish has checkpoints taken to outside of the journal; it is called before Start. The Sealer ends the Publisher with itself.
+func (s *Sealer) Publish(p *Publisher) { s.opts.Publish = p }
+
+// Abandon ends a Sealer that was not started. It may be nil.
+func (s *Sealer) Abandon() {
+	if s == nil {
+		return
+	}
+	never := make(chan struct{})
+	close(never)
+	s.opts.Publish.finish(never)
+}
+
 // Start begins to seal a journal whose live file has this size, before anything is written. sync makes all that was written
 // before it durable, and note appends one of the journal's own notes; both may be called at any time until Finish.
 func (s *Sealer) Start(size int64, sync func() error, note func(message []byte) error) {
@@ -110,6 +137,18 @@ func (s *Sealer) Start(size int64, sync func() error, note func(message []byte) 
 	s.sources = []*source{{file: file, end: size}}
 	w.prepare(size)
 	s.worker.Go(w.run)
+}
+
+// Settled waits until it is clear what becomes of the state that was found. Its error says why nothing is sealed.
+func (s *Sealer) Settled(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.settled:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.err
+	}
 }
 
 // Wrote is told that all of the live file up to size, from where it was, are whole lines of our own.
@@ -222,8 +261,10 @@ func (s *Sealer) Figures() Figures {
 	defer s.mu.Unlock()
 	f := s.figures
 	f.Behind = s.behindLocked()
-	if s.err != nil {
-		f.Error = s.err.Error()
+	var alarm error
+	f.Unpublished, f.Witnessed, alarm = s.opts.Publish.state()
+	if err := errors.Join(s.err, alarm); err != nil {
+		f.Error = err.Error()
 	}
 	return f
 }

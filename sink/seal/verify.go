@@ -66,6 +66,9 @@ const NotAnchored = "not anchored"
 // stoppedAfter is how old the first line may be that is not sealed: ten times the usual pause between checkpoints.
 const stoppedAfter = 10 * time.Second
 
+// maxKept bounds what is read of the older checkpoints.
+const maxKept = 64 << 20
+
 // maxFindings bounds how many findings of a kind are kept.
 const maxFindings = 100
 
@@ -78,6 +81,7 @@ func Verify(ctx context.Context, opt VerifyOptions) (Verdict, error) {
 	const tries = 5
 	for try := 1; ; try++ {
 		v := &verifier{opt: opt, dir: dir(opt.Dir)}
+		v.kept, _ = v.dir.read(fileCheckpoints, maxKept) // Before the last one, which is never older.
 		before, _ := v.dir.read(fileCheckpoint, maxNote)
 		err := v.verify(ctx, before)
 		after, _ := v.dir.read(fileCheckpoint, maxNote)
@@ -98,7 +102,8 @@ type verifier struct {
 	apart    bool // the head is from outside, since there is none beside the journal
 	ledger   *ledger
 	standing standing
-	known    bool // the standing
+	known    bool   // the standing
+	kept     []byte // the older checkpoints; none of them are missed
 	targets  []target
 }
 
@@ -192,11 +197,7 @@ func (v *verifier) setTargets(outside []Checkpoint) {
 // older are the checkpoints that were kept beside the journal. What is none, as a power cut may leave it at the end, is a
 // fault only if something is behind it.
 func (v *verifier) older() []target {
-	const most = 64 << 20
-	text, err := v.dir.read(fileCheckpoints, most)
-	if err != nil {
-		return nil // They are missing, which makes nothing less sure.
-	}
+	text := v.kept
 	var targets []target
 	var bad []Finding
 	for len(text) > 0 {

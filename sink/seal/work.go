@@ -269,7 +269,7 @@ func (w *work) publish(at string) error {
 		w.since.lines, w.since.noted = 0, now
 		w.notes.owe(aboutCheckpoint, journal.SealNote{Origin: w.origin, At: at, Checkpoint: string(w.checkpoint.Note)}.Append(nil))
 	}
-	if p := w.s.opts.Publish; p != nil && (at != "" || elapsed(w.since.told, now, time.Minute)) {
+	if p := w.s.opts.Publish; p != nil && w.checkpoint.Note != nil && (at != "" || elapsed(w.since.told, now, time.Minute)) {
 		w.since.told = now
 		p.tell(w.checkpoint)
 	}
@@ -290,6 +290,7 @@ var errUnfinished = errors.New("journal closed before all of it was sealed; the 
 
 // finish is Sealer.Finish, once the goroutine has ended.
 func (w *work) finish(giveUp <-chan struct{}, write func(message []byte) error) error {
+	defer w.s.opts.Publish.finish(giveUp)
 	if w.stopped != nil {
 		return nil // That has been said.
 	}
@@ -308,7 +309,6 @@ func (w *work) finish(giveUp <-chan struct{}, write func(message []byte) error) 
 		w.standing.Open = false
 		err = errors.Join(w.putStanding(), w.publish(atClose))
 	}
-	w.s.opts.Publish.finish(giveUp)
 	return errors.Join(err, w.close())
 }
 

@@ -84,6 +84,23 @@ func plain() []metric {
 	}
 }
 
+// sealed lists the metrics of a journal that is sealed.
+func sealed() []metric {
+	return []metric{
+		gauge("seal_lines", "Lines under the seal's last checkpoint.", func(s Snapshot) int64 { return s.Seal.Sealed }),
+		gauge("seal_behind_bytes", "Bytes written to the journal that the seal has not hashed yet.",
+			func(s Snapshot) int64 { return s.Seal.Behind }),
+		gauge("seal_unpublished", "Places that the seal's last checkpoint could not be taken to.",
+			func(s Snapshot) int64 { return int64(s.Seal.Unpublished) }),
+		gauge("seal_witnessed_lines", "Lines under the last checkpoint that the quorum of witnesses has cosigned.",
+			func(s Snapshot) int64 { return s.Seal.Witnessed }),
+		{
+			newDesc("seal_checkpoint_timestamp_seconds", "Unix time of the seal's last checkpoint; it is not renewed while nothing is written."),
+			prometheus.GaugeValue, func(s Snapshot) float64 { return float64(s.Seal.At) / 1000 },
+		},
+	}
+}
+
 func lastWrite(s Snapshot) float64 {
 	if s.LastWrite == 0 {
 		return 0
@@ -127,12 +144,15 @@ func rotations(s Snapshot) map[string]float64 {
 }
 
 func degraded(s Snapshot) map[string]float64 {
-	all := map[string]float64{"write": 0, "path": 0, "fsync": 0, "rotation": 0, "clean_up": 0, "compression": 0}
+	all := map[string]float64{"write": 0, "path": 0, "fsync": 0, "rotation": 0, "clean_up": 0, "compression": 0, "seal": 0}
 	faults := maps.Clone(s.Degraded)
 	if faults == nil {
 		faults = make(map[string]string)
 	}
 	faults["rotation"], faults["clean_up"], faults["compression"] = s.RotationError, s.CleanUpError, s.CompressError
+	if s.Seal != nil {
+		faults["seal"] = s.Seal.Error
+	}
 	for cause, why := range faults {
 		if why != "" {
 			all[cause] = 1
@@ -155,6 +175,11 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	for _, f := range families() {
 		for label, value := range f.values(s) {
 			to <- prometheus.MustNewConstMetric(f.desc, f.kind, value, label)
+		}
+	}
+	if s.Seal != nil {
+		for _, m := range sealed() {
+			to <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(s))
 		}
 	}
 	info := newDesc("build_info", "The version that is running.", "version", "go_version")

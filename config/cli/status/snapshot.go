@@ -21,14 +21,16 @@ import (
 	"hbjournal/ingest"
 	"hbjournal/sink"
 	"hbjournal/sink/forward"
+	"hbjournal/sink/seal"
 )
 
 // Snapshot is the state of the daemon at one moment.
 type Snapshot struct {
 	sink.Stats
-	Enabled  bool   `json:"journal_enabled"`
-	Stopping bool   `json:"stopping"`
-	Ledger   Ledger `json:"ledger"`
+	Seal     *seal.Figures `json:"seal,omitempty"` // nil: the journal is not sealed
+	Enabled  bool          `json:"journal_enabled"`
+	Stopping bool          `json:"stopping"`
+	Ledger   Ledger        `json:"ledger"`
 
 	ReceiveBuffer int64 `json:"receive_buffer"` // bytes that the kernel granted to all sockets together
 
@@ -147,6 +149,9 @@ func (s Snapshot) Warnings() string {
 		if o.State != forward.Working {
 			warnings = append(warnings, fmt.Sprintf("warning: output %s is %s since %s: %s", o.Name, o.State, o.Since.UTC().Format(time.RFC3339), o.Error))
 		}
+	}
+	if s.Seal != nil && s.Seal.Error != "" {
+		warnings = append(warnings, "warning: journal is not sealed at present: "+s.Seal.Error)
 	}
 	return strings.Join(warnings, "\n")
 }

@@ -22,6 +22,18 @@ func (j Journal) String() string {
 	return filepath.Join(j.Dir, j.Base)
 }
 
+// Place is the directory of the journal and the name of its live file; of files alone, as their names tell.
+func (j Journal) Place() (dir, base string) {
+	if len(j.Paths) == 0 {
+		return j.Dir, j.Base
+	}
+	dir, base = filepath.Split(j.Paths[0])
+	if of, backup := names.BaseOf(base); backup {
+		base = of
+	}
+	return filepath.Clean(dir), base
+}
+
 // readsStdin reports whether standard input is among what is read.
 func (j Journal) readsStdin() bool { return slices.Contains(j.Paths, Stdin) }
 
