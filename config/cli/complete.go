@@ -94,6 +94,11 @@ func completeNoFiles(cmd *cobra.Command) {
 // addCompletion adds the command that prints the completion of a shell.
 func addCompletion(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
+	for shell, guard := range map[string]func(*cobra.Command, []string) error{"zsh": guardZsh, "fish": guardFish} {
+		if cmd, _, err := root.Find([]string{"completion", shell}); err == nil { // Else a test shows that it is not there.
+			cmd.RunE = guard
+		}
+	}
 	bash, _, err := root.Find([]string{"completion", "bash"})
 	if err != nil {
 		return // A test shows that it is there.

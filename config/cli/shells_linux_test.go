@@ -241,13 +241,25 @@ func TestBashSaysOnceThatCompletionNeedsAPackage(t *testing.T) {
 	}
 }
 
-func TestBashDoesNotRunTheLineThatItCompletes(t *testing.T) {
-	for _, line := range []string{"`touch pwned`", "$(touch pwned)", "<(touch pwned)", "> pwned"} {
-		s := startShell(t, "bash", shells["bash"].text, `{"name":"web1"}`)
-		s.press("hbjournal query " + line + " --name \t\t")
-		s.settle()
-		if s.exists("pwned") {
-			t.Errorf("%s: got it run by completing", line)
+func TestNoShellRunsTheLineThatItCompletes(t *testing.T) {
+	eachShell(t, func(t *testing.T, name string) {
+		for _, line := range []string{"`touch pwned`", "$(touch pwned)", `"$(touch pwned)"`, "<(touch pwned)", "> pwned"} {
+			s := startShell(t, name, shells[name].text, `{"name":"web1"}`)
+			s.press("hbjournal query " + line + " --name \t\t")
+			s.settle()
+			if s.exists("pwned") {
+				t.Errorf("%s: got it run by completing", line)
+			}
 		}
-	}
+	})
+}
+
+func TestShellsCompleteBehindQuotedWords(t *testing.T) {
+	eachShell(t, func(t *testing.T, name string) {
+		s := startShell(t, name, shells[name].text, `{"ID":"HTB","name":"web_host-1.example"}`)
+		s.press("hbjournal que\t")
+		s.wait("query")
+		s.press("--jq 'select(.message.n > 1)' --name we\t")
+		s.wait("web_host-1.example")
+	})
 }
