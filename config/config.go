@@ -31,6 +31,7 @@ type Config struct {
 	JournalMinFree      Size     `yaml:"journal_min_free" env:"JOURNAL_MIN_FREE" example:"1GB" help:"left free on the disk, if need be by removing the oldest backups; 0: nothing"`
 	JournalRotateEvery  Period   `yaml:"journal_rotate_every" env:"JOURNAL_ROTATE_EVERY" words:"off,hour,day,week" example:"day" help:"rotates by the clock too: hour, day, week, a duration, or off; an empty file stays"`
 	JournalCompress     string   `yaml:"journal_compress" env:"JOURNAL_COMPRESS" words:"none,gzip,zstd" example:"gzip" help:"backups are compressed in the background: gzip, zstd or none"`
+	JournalEncryptTo    []string `yaml:"journal_encrypt_to" env:"JOURNAL_ENCRYPT_TO" path:"items" example:"/etc/hbjournal/operators.txt,/etc/hbjournal/escrow.txt" help:"backups are encrypted in the background, after they were compressed, to these age recipients, or those in these files, a list; empty: none are"`
 	JournalFsync        Fsync    `yaml:"journal_fsync" env:"JOURNAL_FSYNC" words:"never,always" example:"always" help:"how often lines are forced to the disk: never, always (each batch), or a duration"`
 	JournalBufferSize   Size     `yaml:"journal_buffer_size" env:"JOURNAL_BUFFER_SIZE" example:"128MiB" help:"memory for lines that wait for the disk; what no longer fits is counted as dropped"`
 	JournalInvalid      string   `yaml:"journal_invalid" env:"JOURNAL_INVALID" words:"keep,drop" example:"drop" help:"datagrams that are no JSON: keep them wrapped, or drop and count them"`
@@ -104,6 +105,7 @@ type Key struct {
 
 	urls  bool   // a list of URLs, which hold commas: white space stands between
 	path  string // what its text names: pathDir, pathFile or pathName; "": no path
+	paths bool   // it is a list in which paths may be
 	index int    // of the field in Config
 }
 
@@ -122,7 +124,8 @@ func Keys() []Key {
 			Example: tag.Get("example"),
 			Words:   words(t.Field(i)),
 			urls:    tag.Get("list") == "urls",
-			path:    tag.Get("path"),
+			path:    strings.TrimSuffix(tag.Get("path"), pathItems),
+			paths:   tag.Get("path") == pathItems,
 			index:   i,
 		})
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -19,8 +20,11 @@ func (f Fault) String() string {
 	if f.Key == "" {
 		return fmt.Sprintf("%s: %s", f.Origin, f.Problem)
 	}
-	return fmt.Sprintf("%s=%q (%s): %s", f.Key, f.Value, f.Origin, f.Problem)
+	return fmt.Sprintf("%s=%q (%s): %s", f.Key, secret.ReplaceAllString(f.Value, "$1..."), f.Origin, f.Problem)
 }
+
+// secret matches a secret key that stands where a public one belongs: no log shall repeat it.
+var secret = regexp.MustCompile(`(?i)(AGE-SECRET-KEY-)[A-Z0-9-]+`)
 
 func (k Key) fault(v given, problem string) Fault {
 	return Fault{Key: k.Name, Origin: v.origin, Value: k.shown(v), Problem: problem + ", for example " + k.Example}

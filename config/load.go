@@ -192,6 +192,9 @@ func (l *loader) read(k Key, v given) (given, error) {
 	if why := k.oddity(v); why != "" {
 		return v, errors.New(why)
 	}
+	if k.paths {
+		return v, itemsWithHome(v.items, l.src.Environ)
+	}
 	if k.path != pathDir && k.path != pathFile {
 		return v, nil
 	}
@@ -201,6 +204,18 @@ func (l *loader) read(k Key, v given) (given, error) {
 	}
 	v.text = path
 	return v, nil
+}
+
+// itemsWithHome is withHome for each of items, in its place.
+func itemsWithHome(items []string, environ map[string]string) error {
+	for i, item := range items {
+		path, err := withHome(item, environ)
+		if err != nil {
+			return err
+		}
+		items[i] = path
+	}
+	return nil
 }
 
 func (l *loader) empty(k Key, v given) {

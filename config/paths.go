@@ -17,6 +17,8 @@ const (
 	pathDir  = "dir"
 	pathFile = "file"
 	pathName = "name" // of a file, without a directory
+
+	pathItems = "items" // of a list, each of which may be the path of a file
 )
 
 // What stands in a path because nothing has put the value there that is meant.

@@ -1,5 +1,7 @@
 package sink
 
+import "time"
+
 // tidy is the tidier goroutine.
 func (j *Journal) tidy() {
 	for {
@@ -12,12 +14,21 @@ func (j *Journal) tidy() {
 	}
 }
 
-// pack is the packer goroutine. A compression that Close interrupts is begun anew by the next Open.
+// lookAgain is after how long the packer looks again at what may not be encrypted yet.
+const lookAgain = 5 * time.Second
+
+// pack is the packer goroutine. A packing that Close interrupts is begun anew by the next Open.
 func (j *Journal) pack() {
+	again := time.NewTicker(lookAgain)
+	defer again.Stop()
 	for {
 		select {
 		case <-j.packable:
 			j.file.Compress(j.closing)
+		case <-again.C:
+			if j.file.Stats().Unencrypted > 0 {
+				j.file.Compress(j.closing)
+			}
 		case <-j.closing:
 			return
 		}

@@ -20,14 +20,18 @@ const (
 
 // Options of a Journal. Dir is required; every other zero value is the default given with its field.
 type Options struct {
-	Dir      string         // made if missing
-	File     string         // name of the live file; "": messages.journal
-	MaxBytes int64          // of the live file before it rotates; 0: no limit
-	Every    time.Duration  // rotate at the end of each such period of the wall clock too, if anything came in; 0: never
-	Compress string         // backups: "gzip" or "zstd"; "": not at all
-	FileMode fs.FileMode    // 0: 0640
-	DirMode  fs.FileMode    // 0: 0750
-	Location *time.Location // of the datetime field and of backup names; nil: UTC
+	Dir      string        // made if missing
+	File     string        // name of the live file; "": messages.journal
+	MaxBytes int64         // of the live file before it rotates; 0: no limit
+	Every    time.Duration // rotate at the end of each such period of the wall clock too, if anything came in; 0: never
+	Compress string        // backups: "gzip" or "zstd"; "": not at all
+	// Encrypter encrypts backups, after they have been compressed, and those of earlier times too; nil: none are encrypted.
+	Encrypter rotate.Encrypter
+	// MayEncrypt reports whether a backup, by its file name, may be encrypted now; until then it stays as it is. nil: all may.
+	MayEncrypt func(name string) bool
+	FileMode   fs.FileMode    // 0: 0640
+	DirMode    fs.FileMode    // 0: 0750
+	Location   *time.Location // of the datetime field and of backup names; nil: UTC
 
 	// Limits on backups, which hold together: whichever bites, the oldest go first. The live file is never removed.
 	MaxBackups    int           // 0: any number
@@ -95,7 +99,8 @@ func (o Options) rotate(onRotate func()) rotate.Options {
 		MaxBytes: o.MaxBytes, RotateEvery: o.Every,
 		MaxBackups: o.MaxBackups, MaxAge: o.MaxAge, MaxTotalBytes: o.MaxTotalBytes, MinFreeBytes: o.MinFreeBytes,
 		Compression: compressions[o.Compress],
-		FileMode:    o.FileMode, DirMode: o.DirMode,
+		Encrypter:   o.Encrypter, MayEncrypt: o.MayEncrypt,
+		FileMode: o.FileMode, DirMode: o.DirMode,
 		Location:  o.Location,
 		NoSync:    o.Fsync == FsyncNever && o.Sealer == nil, // What is sealed must stay.
 		Whole:     func(line []byte) bool { _, err := journal.Compact(nil, line); return err == nil },

@@ -4,7 +4,7 @@
 //	                               │ writer goroutine: one write a chunk, retried for ever
 //	                           rotate.File ── keeper goroutine: fsync, checks of the path
 //	                                       ├─ tidier goroutine: what follows a rotation
-//	                                       └─ packer goroutine: compresses backups
+//	                                       └─ packer goroutine: compresses and encrypts backups
 //	watcher goroutine: tells what hangs, and what has been lost, when all the others wait for the disk
 //
 // Nobody who appends waits for the disk. Once in the queue, a line reaches the file in order and once, or Close says

@@ -45,6 +45,9 @@ type Stats struct {
 	Compressed      uint64            `json:"compressed"`      // backups compressed
 	CompressedFrom  uint64            `json:"compressed_from"` // their bytes before
 	CompressedTo    uint64            `json:"compressed_to"`   // their bytes after
+	Encrypted       uint64            `json:"encrypted"`       // files of backups encrypted
+	Unencrypted     int               `json:"unencrypted"`     // backups that wait to be encrypted; 0 if none are to be
+	UnencryptedAge  float64           `json:"unencrypted_age"` // seconds that the first of them waits, from its rotation or the start
 	ExternalChanges uint64            `json:"external_changes"`
 	WriteErrors     uint64            `json:"write_errors"`
 	LastWrite       journal.Instant   `json:"last_write,omitzero"`
@@ -52,6 +55,7 @@ type Stats struct {
 	RotationError   string            `json:"rotation_error,omitempty"` // why rotations are refused
 	CleanUpError    string            `json:"clean_up_error,omitempty"`
 	CompressError   string            `json:"compress_error,omitempty"`
+	EncryptError    string            `json:"encrypt_error,omitempty"`
 }
 
 // Stats returns the figures at this moment.
@@ -73,6 +77,12 @@ func (j *Journal) Stats() Stats {
 		RotationError:     text(file.RotateErr),
 		CleanUpError:      text(file.TidyErr),
 		CompressError:     text(file.CompressErr),
+		Encrypted:         file.Encrypted,
+		Unencrypted:       file.Unencrypted,
+		EncryptError:      text(file.EncryptErr),
+	}
+	if !file.UnencryptedSince.IsZero() {
+		s.UnencryptedAge = max(0, j.opts.Now().Sub(file.UnencryptedSince).Seconds())
 	}
 	j.queue.mu.Lock()
 	defer j.queue.mu.Unlock()

@@ -77,7 +77,7 @@ func completeSetting(cmd *cobra.Command, k config.Key) {
 
 // completeNoFiles keeps the shells from offering files for flags and arguments that are none, in cmd and all below it.
 func completeNoFiles(cmd *cobra.Command) {
-	takesFile := []string{"config", "log-file", "identity"}
+	takesFile := []string{"config", "log-file", "journal-encrypt-to", "identity"}
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
 		if _, has := cmd.GetFlagCompletionFunc(f.Name); !has && f.Annotations[cobra.BashCompSubdirsInDir] == nil && !slices.Contains(takesFile, f.Name) {
 			completeBy(cmd, f.Name, cobra.NoFileCompletions)

@@ -95,7 +95,10 @@ func (d *daemon) openJournal() error {
 		d.log.Warn().Msg("journal is disabled: receiving and counting, writing nothing")
 		return nil
 	}
-	options := sinkOptions(cfg, d.listener.Addrs()[0], d.log.Logger)
+	options, err := sinkOptions(cfg, d.listener.Addrs()[0], d.log.Logger)
+	if err != nil {
+		return encryptHint(err)
+	}
 	sealer, err := openSealer(cfg, d.log.Logger)
 	if err != nil {
 		return err
@@ -116,7 +119,7 @@ func (d *daemon) openJournal() error {
 	}
 	d.log.Info().Str("dir", cfg.JournalDir).Str("file", cfg.JournalFile).Int64("max_size", int64(cfg.JournalMaxSize)).
 		Int("max_backups", cfg.JournalMaxBackups).Stringer("rotate_every", cfg.JournalRotateEvery).
-		Str("compress", cfg.JournalCompress).Msg("journal opened")
+		Str("compress", cfg.JournalCompress).Bool("encrypt", options.Encrypter != nil).Msg("journal opened")
 	return d.openOutputs()
 }
 

@@ -99,7 +99,7 @@ func doctorOptions(loaded config.Loaded, err error) doctor.Options {
 			MaxTotalBytes: int64(cfg.JournalMaxTotalSize),
 			MinFreeBytes:  int64(cfg.JournalMinFree),
 			Disabled:      !cfg.JournalEnabled,
-			Probe:         func() error { return sink.Probe(sinkOptions(cfg, netip.AddrPort{}, zerolog.Nop())) },
+			Probe:         func() error { return probeJournal(cfg) },
 		},
 		UID: os.Getuid(),
 	}
@@ -107,6 +107,16 @@ func doctorOptions(loaded config.Loaded, err error) doctor.Options {
 		o.Config.Faults = strings.Split(err.Error(), "\n")
 	}
 	return o
+}
+
+// probeJournal does with the files what the daemon does, beside it. How its backups are encrypted has a check of its own.
+func probeJournal(cfg config.Config) error {
+	cfg.JournalEncryptTo = nil
+	options, err := sinkOptions(cfg, netip.AddrPort{}, zerolog.Nop())
+	if err != nil {
+		return err
+	}
+	return sink.Probe(options)
 }
 
 // lookForDaemon finds out about the daemon that writes the journal, and asks it how it is.

@@ -49,6 +49,11 @@ func journalHint(err error, cfg config.Config) error {
 	return &hintedError{err, fmt.Sprintf("%s; set JOURNAL_DIR=./journal or another directory that may be written", access(cfg.JournalDir))}
 }
 
+// encryptHint adds what to do about recipients that backups cannot be encrypted to.
+func encryptHint(err error) error {
+	return &hintedError{err, "give public keys of age-keygen, or files of them that this user may read, in journal_encrypt_to (JOURNAL_ENCRYPT_TO)"}
+}
+
 // stopHint says of entries that could not be written in time what becomes of them, and what that time is.
 func stopHint(err error, timeout config.Duration) error {
 	var unwritten *sink.UnwrittenError

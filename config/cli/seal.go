@@ -120,13 +120,16 @@ func repairSeal(ctx context.Context, settings *settings, env Env, purpose seal.P
 			return err
 		}
 	}
+	options, err := sinkOptions(cfg, netip.AddrPort{}, zerolog.Nop())
+	if err != nil {
+		return encryptHint(err)
+	}
 	o.Purpose = purpose
 	sealer, err := seal.New(*o)
 	if err != nil {
 		return err
 	}
-	options := sinkOptions(cfg, netip.AddrPort{}, zerolog.Nop())
-	options.Sealer, options.Compress = sealer, ""
+	options.Sealer, options.Compress, options.Encrypter = sealer, "", nil // Packing is left to the daemon.
 	options.MaxBackups, options.MaxAge, options.MaxTotalBytes, options.MinFreeBytes = 0, 0, 0, 0
 	journal, err := sink.Open(options)
 	if err != nil {

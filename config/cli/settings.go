@@ -81,6 +81,9 @@ func (s *settings) loadNeeded(env Env, needed []string) (config.Loaded, error) {
 		Check:   checkTexts,
 	})
 	if err == nil {
+		if needed == nil {
+			loaded.Warnings = append(loaded.Warnings, doubtRecipients(loaded.Config)...)
+		}
 		return loaded, nil
 	}
 	hint := "'hbjournal config --example' explains every setting"
@@ -104,6 +107,7 @@ func checkTexts(cfg config.Config) map[string]error {
 	return map[string]error{
 		"filter_include": include, "filter_exclude": exclude, "allow_from": allow,
 		"log_file": checkLogFile(cfg), "listen_addr": ingest.CheckAddrs(cfg.ListenAddr), "forward_to": checkOutputs(cfg.ForwardTo),
+		"journal_encrypt_to": checkRecipients(cfg),
 	}
 }
 

@@ -73,7 +73,11 @@ func tryJournal(cfg config.Config, _ Env) error {
 	if !cfg.JournalEnabled {
 		return nil
 	}
-	if err := sink.Try(sinkOptions(cfg, netip.AddrPort{}, zerolog.Nop())); err != nil {
+	options, err := sinkOptions(cfg, netip.AddrPort{}, zerolog.Nop())
+	if err != nil {
+		return withHint(encryptHint(err))
+	}
+	if err := sink.Try(options); err != nil {
 		return withHint(journalHint(err, cfg))
 	}
 	return nil

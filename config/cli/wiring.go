@@ -48,8 +48,9 @@ func networks(texts []string) []netip.Prefix {
 	return networks
 }
 
-func sinkOptions(cfg config.Config, source netip.AddrPort, log zerolog.Logger) sink.Options {
-	return sink.Options{
+// sinkOptions are those of the journal. The error is that its backups cannot be encrypted as they are to be.
+func sinkOptions(cfg config.Config, source netip.AddrPort, log zerolog.Logger) (sink.Options, error) {
+	return encryptBy(cfg, sink.Options{
 		Dir:      cfg.JournalDir,
 		File:     cfg.JournalFile,
 		MaxBytes: int64(cfg.JournalMaxSize),
@@ -69,7 +70,7 @@ func sinkOptions(cfg config.Config, source netip.AddrPort, log zerolog.Logger) s
 		CloseTimeout: time.Duration(cfg.ShutdownTimeout) * 5 / 8, // Which Close may exceed by a fifth, so this is the rest.
 		Source:       source,
 		Log:          log,
-	}
+	})
 }
 
 // rules are those of filters that have been checked already.

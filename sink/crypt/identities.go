@@ -85,7 +85,7 @@ func notPlain(text []byte) string {
 		return "a key of SSH or TLS, and these are not taken: decrypt with 'age -d -i FILE', or make a key by age-keygen"
 	case strings.Contains(head, "AGE-PLUGIN-"):
 		return "for a plugin, and these are not run: decrypt with 'age -d -i FILE'"
-	case strings.HasPrefix(strings.TrimSpace(head), "age1") && !strings.Contains(head, "AGE-SECRET-KEY-"):
+	case strings.Contains("\n"+head, "\nage1") && !strings.Contains(head, "AGE-SECRET-KEY-"):
 		return "of recipients, which can only encrypt: give the file of AGE-SECRET-KEY-... that belongs to one of them"
 	}
 	return ""

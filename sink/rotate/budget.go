@@ -105,6 +105,7 @@ func (f *File) prune() error {
 	}
 	f.noteUnmet(len(known.stocks), around)
 	f.countPruned(len(known.stocks), len(why)-len(stuck))
+	f.listWaiting()
 	return errors.Join(errs...)
 }
 

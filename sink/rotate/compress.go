@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,14 +46,16 @@ func (a attempt) next(err error, now time.Time) attempt {
 	return attempt{err, pause, now.Add(pause)}
 }
 
-// Compress compresses the plain backups, oldest first, and returns when all are or when stop is closed. Each is written
-// to the state directory, synced, read back and compared, and only then given its name; the plain file is removed when
-// that name is on the disk. Whatever a crash or stop leaves undone is done by the next call, and a backup that cannot
-// be compressed stays as it is. Before that it mends those backups that Open has left to it. Writing, rotating and tidying up go on meanwhile.
+// Compress packs backups: it compresses those that are plain, and with an Encrypter it encrypts them, and those that were
+// compressed before there was one. It returns when all are packed or when stop is closed. Each is written to the state
+// directory in its last form, synced, read back and compared, and only then given its name; the file that it was made of is
+// removed when that name is on the disk. Whatever a crash or stop leaves undone is done by the next call, and a backup that
+// cannot be packed stays as it is. Before that it mends those backups that Open has left to it. Writing, rotating and tidying
+// up go on meanwhile.
 func (f *File) Compress(stop <-chan struct{}) {
 	f.packing.mu.Lock()
 	defer f.packing.mu.Unlock()
-	if f.opts.Compression == "" && f.packing.tidy {
+	if f.opts.Compression == "" && f.opts.Encrypter == nil && f.packing.tidy {
 		return
 	}
 	p := &pace{stop: stop, restful: f.opts.OnRotate != nil, resumed: time.Now()}
@@ -67,63 +70,104 @@ func (f *File) Compress(stop <-chan struct{}) {
 	f.noteCompression(err)
 }
 
-// noteCompression says in the log when compressing begins to fail and when that ends.
+// noteCompression says in the log when packing begins to fail and when that ends.
 func (f *File) noteCompression(err error) {
+	failing, again := "journal backups cannot be compressed; they stay plain and it is tried again", "journal backups can be compressed again"
+	fault := func(s *Stats) *error { return &s.CompressErr }
+	if f.opts.Encrypter != nil {
+		failing, again = "journal backups cannot be encrypted; they stay as they are and it is tried again", "journal backups can be encrypted again"
+		fault = func(s *Stats) *error { return &s.EncryptErr }
+	}
 	var before error
-	f.figures.change(func(s *Stats) { before, s.CompressErr = s.CompressErr, err })
+	f.figures.change(func(s *Stats) { before, *fault(s) = *fault(s), err })
 	switch {
 	case err != nil && before == nil:
-		f.opts.Log.Warn().Err(err).Msg("journal backups cannot be compressed; they stay plain and it is tried again")
+		f.opts.Log.Warn().Err(err).Msg(failing)
 	case err == nil && before != nil:
-		f.opts.Log.Info().Msg("journal backups can be compressed again")
+		f.opts.Log.Info().Msg(again)
 	}
 }
 
-// compressAll tries every plain backup whose time has come. Its error is about the oldest of those that failed.
+// compressAll tries every backup whose time has come. Its error is about the oldest of those that failed.
 func (f *File) compressAll(p *pace) (first error) {
-	plain, err := f.plain()
-	if err != nil {
-		return err
-	}
 	if err := removeIf(f.packedPath()); err != nil {
 		return err
 	}
-	failed := make(map[string]attempt)
-	for _, s := range plain {
-		name := s.files[0].Name
-		last := f.packing.failed[name]
-		if !last.waits(f.opts.Now()) {
-			err := f.compressOne(s, p)
-			if errors.Is(err, errStopped) {
+	failed, tried := make(map[string]attempt), make(map[time.Time]bool)
+	var oldest time.Time // of those that failed
+	for {
+		rotations := f.countRotations()
+		todo, err := f.unpacked()
+		if err != nil {
+			return err
+		}
+		todo = slices.DeleteFunc(todo, func(s stock) bool { return tried[s.stamp] })
+		if len(todo) == 0 {
+			f.packing.failed = failed
+			return first
+		}
+		for i, s := range todo {
+			if i > 0 && rotations != f.countRotations() {
+				break // What has been rotated meanwhile may have to come before the rest.
+			}
+			tried[s.stamp] = true
+			last, err := f.try(s, p)
+			if err != nil {
 				return err
 			}
-			if err == nil {
+			if last.err == nil {
 				continue
 			}
-			last = last.next(fmt.Errorf("compress %s: %w", name, err), f.opts.Now())
-		}
-		failed[name] = last
-		if first == nil {
-			first = last.err
+			failed[s.files[0].Name] = last
+			if first == nil || s.stamp.Before(oldest) {
+				first, oldest = last.err, s.stamp
+			}
 		}
 	}
-	f.packing.failed = failed
-	return first
 }
 
-// compressOne compresses a plain backup, or finishes what a crash left half done.
-func (f *File) compressOne(s stock, p *pace) error {
-	if len(s.files) > 1 {
+func (f *File) countRotations() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.rotations
+}
+
+// try packs one backup, if its time has come, and returns how that went. The error is that it was stopped.
+func (f *File) try(s stock, p *pace) (attempt, error) {
+	name := s.files[0].Name
+	last := f.packing.failed[name]
+	if last.waits(f.opts.Now()) {
+		return last, nil
+	}
+	verb := "compress"
+	if f.opts.Encrypter != nil {
+		verb = "encrypt"
+	}
+	err := f.packStock(s, p)
+	switch {
+	case isStopped(err):
+		return attempt{}, err
+	case err != nil:
+		return last.next(fmt.Errorf("%s %s: %w", verb, name, err), f.opts.Now()), nil
+	}
+	return attempt{}, nil
+}
+
+// packStock packs a backup, or finishes what a crash left half done.
+func (f *File) packStock(s stock, p *pace) error {
+	switch {
+	case f.opts.Encrypter != nil:
+		return f.encryptStock(s, p)
+	case len(s.files) > 1:
 		return f.finishCompression(s.files[0], s.files[1], p)
-	}
-	return f.compress(s.files[0], p)
-}
-
-// compress replaces the plain backup b by a compressed one.
-func (f *File) compress(b names.Backup, p *pace) error {
-	if f.opts.Compression == "" {
+	case f.opts.Compression == "":
 		return nil
 	}
+	return f.pack(s.files[0], f.formOf(s.files[0], s), p)
+}
+
+// pack replaces the file b of a backup by one of another form.
+func (f *File) pack(b names.Backup, to form, p *pace) error {
 	began := f.opts.Now()
 	plain := filepath.Join(f.opts.Dir, b.Name)
 	source, info, err := openPlain(plain)
@@ -131,28 +175,38 @@ func (f *File) compress(b names.Backup, p *pace) error {
 		// Gone, or not yet rotated away: nothing to do, or not now.
 		return errors.Join(ignoreMissing(err), closeIf(source))
 	}
-	packed, err := f.packAside(source, info, p)
+	packed, err := f.packAside(source, info, to, p)
 	if err := errors.Join(err, source.Close()); err != nil {
 		return errors.Join(err, removeIf(packed))
 	}
-	size, err := f.publish(packed, b, info)
+	final := to.nameOf(b)
+	size, err := f.publish(packed, b, final, info)
 	if err != nil || size == 0 {
 		return errors.Join(err, removeIf(packed))
 	}
-	f.countCompressed(info.Size(), size)
-	f.opts.Log.Info().Str("backup", b.Name+string(f.opts.Compression)).Int64("bytes", info.Size()).
-		Int64("compressed", size).Dur("took", f.opts.Now().Sub(began)).Msg("journal backup compressed")
+	f.countPacked(to, info.Size(), size)
+	line := f.opts.Log.Info().Str("backup", final.Name).Int64("bytes", info.Size()).Dur("took", f.opts.Now().Sub(began))
+	if to.encrypter != nil {
+		line.Int64("encrypted", size).Msg("journal backup encrypted")
+	} else {
+		line.Int64("compressed", size).Msg("journal backup compressed")
+	}
 	return nil
 }
 
-// packedPath is where the compressed copy lies until it is whole.
+// packedPath is where the packed copy lies until it is whole.
 func (f *File) packedPath() string { return filepath.Join(f.opts.stateDir(), "compressing") }
 
-func (f *File) countCompressed(bytes, packed int64) {
+func (f *File) countPacked(to form, bytes, packed int64) {
 	f.figures.change(func(s *Stats) {
-		s.Compressed++
-		s.CompressedFrom += uint64(bytes)
-		s.CompressedTo += uint64(packed)
+		if to.compression != "" {
+			s.Compressed++
+			s.CompressedFrom += uint64(bytes)
+			s.CompressedTo += uint64(packed)
+		}
+		if to.encrypter != nil {
+			s.Encrypted++
+		}
 	})
 }
 
@@ -172,9 +226,9 @@ func openPlain(path string) (*os.File, fs.FileInfo, error) {
 	return file, info, nil
 }
 
-// packAside makes the compressed copy of source in the state directory, with its mode and time, on the disk and
+// packAside makes the packed copy of source in the state directory, with its mode and time, on the disk and
 // compared. It returns the copy's path, also when it failed half-way; "" if there is no copy.
-func (f *File) packAside(source *os.File, info fs.FileInfo, p *pace) (path string, err error) {
+func (f *File) packAside(source *os.File, info fs.FileInfo, to form, p *pace) (path string, err error) {
 	free, err := freeBytes(f.opts.Dir)
 	if err == nil && free < info.Size()+f.opts.MinFreeBytes {
 		return "", fmt.Errorf("%d bytes are free on the disk: not enough for a copy beside its %d bytes", free, info.Size())
@@ -184,12 +238,13 @@ func (f *File) packAside(source *os.File, info fs.FileInfo, p *pace) (path strin
 	if err != nil {
 		return "", err
 	}
-	err = f.fillPacked(packed, source, info, p)
+	err = fillPacked(packed, source, info, to, p)
 	return path, errors.Join(err, packed.Close())
 }
 
-func (f *File) fillPacked(packed, source *os.File, info fs.FileInfo, p *pace) error {
-	if err := f.opts.Compression.pack(packed, pacedReader{source, p}, info); err != nil {
+func fillPacked(packed, source *os.File, info fs.FileInfo, to form, p *pace) error {
+	back, err := to.write(packed, pacedReader{source, p}, info)
+	if err != nil {
 		return err
 	}
 	if err := packed.Chmod(info.Mode().Perm()); err != nil {
@@ -201,28 +256,41 @@ func (f *File) fillPacked(packed, source *os.File, info fs.FileInfo, p *pace) er
 	if err := packed.Sync(); err != nil {
 		return err
 	}
-	return compare(packed, source, f.opts.Compression, p)
+	if err := rewind(packed, source); err != nil {
+		return err
+	}
+	text, err := back(pacedReader{packed, p})
+	if err != nil {
+		return err
+	}
+	return to.compression.holds(text, pacedReader{source, p})
 }
 
-// compare reads both files from their starts.
-func compare(packed, source *os.File, c Compression, p *pace) error {
-	for _, file := range []*os.File{packed, source} {
+func rewind(files ...*os.File) error {
+	for _, file := range files {
 		if _, err := file.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// compare reads both files from their starts.
+func compare(packed, source *os.File, c Compression, p *pace) error {
+	if err := rewind(packed, source); err != nil {
+		return err
+	}
 	return c.holds(pacedReader{packed, p}, pacedReader{source, p})
 }
 
-// publish gives the compressed copy its name, and removes the plain backup b when that name is on the disk. It returns
-// the size of the copy; 0: the plain backup was pruned, moved or changed meanwhile, and the copy is of no use.
-func (f *File) publish(packed string, b names.Backup, info fs.FileInfo) (int64, error) {
+// publish gives the packed copy its name, and removes the file b when that name is on the disk. It returns the size of the
+// copy; 0: the file was pruned, moved or changed meanwhile, and the copy is of no use.
+func (f *File) publish(packed string, b, final names.Backup, info fs.FileInfo) (int64, error) {
 	f.tidying.Lock()
 	defer f.tidying.Unlock()
 	f.witness.begin()
 	defer f.witness.end()
-	plain := filepath.Join(f.opts.Dir, b.Name)
-	now, err := os.Lstat(plain)
+	now, err := os.Lstat(filepath.Join(f.opts.Dir, b.Name))
 	if err != nil || !os.SameFile(now, info) || now.Size() != info.Size() || !now.ModTime().Equal(info.ModTime()) {
 		return 0, ignoreMissing(err)
 	}
@@ -230,28 +298,36 @@ func (f *File) publish(packed string, b names.Backup, info fs.FileInfo) (int64, 
 	if err != nil {
 		return 0, err
 	}
-	final := plain + string(f.opts.Compression)
-	if err := renameNew(packed, final); err != nil {
+	rename := renameNew
+	if path := filepath.Join(f.opts.Dir, final.Name); isEncrypted(final) && isRegular(path) {
+		rename = os.Rename // A crash left it, and nobody can tell any more whether it is whole.
+	}
+	if err := rename(packed, filepath.Join(f.opts.Dir, final.Name)); err != nil {
 		return 0, err
 	}
-	return copied.Size(), f.dropPlain(b, string(f.opts.Compression), copied.Size())
+	return copied.Size(), f.dropPlain(b, final, copied.Size())
 }
 
-// dropPlain removes the plain backup b, of which there is a compressed copy with this ending and so many bytes. If
-// someone else moved or removed it at this moment, it is theirs: then the copy goes, so that no entry stands in two files.
-func (f *File) dropPlain(b names.Backup, ending string, bytes int64) error {
-	plain := filepath.Join(f.opts.Dir, b.Name)
+func isRegular(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// dropPlain removes the file b, of which there is a packed copy of so many bytes. If someone else moved or removed it at
+// this moment, it is theirs: then the copy goes, so that no entry stands in two files.
+func (f *File) dropPlain(b, packed names.Backup, bytes int64) error {
 	if err := syncDirectory(f.opts.Dir); err != nil {
 		return f.listNext(err)
 	}
-	err := os.Remove(plain)
+	err := os.Remove(filepath.Join(f.opts.Dir, b.Name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return f.listNext(ignoreMissing(os.Remove(plain + ending)))
+		return f.listNext(ignoreMissing(os.Remove(filepath.Join(f.opts.Dir, packed.Name))))
 	}
 	if err != nil {
 		return f.listNext(err)
 	}
-	f.notePacked(b, ending, bytes)
+	f.notePacked(b, packed, bytes)
+	f.listWaiting()
 	return nil
 }
 
@@ -279,7 +355,7 @@ func (f *File) finishCompression(b, copied names.Backup, p *pace) error {
 	defer f.tidying.Unlock()
 	f.witness.begin()
 	defer f.witness.end()
-	return f.dropPlain(b, copied.Ending, info.Size())
+	return f.dropPlain(b, copied, info.Size())
 }
 
 func ignoreMissing(err error) error {

@@ -291,12 +291,13 @@ func TestBackupThatIsTakenAwayWhileItIsCompressed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			packed, err := f.packAside(source, info, new(pace))
+			b := parsed(t, plain)
+			packed, err := f.packAside(source, info, f.formOf(b, stock{files: []names.Backup{b}}), new(pace))
 			if err := errors.Join(err, source.Close()); err != nil {
 				t.Fatal(err)
 			}
 			take(f, plain)
-			size, err := f.publish(packed, parsed(t, plain), info)
+			size, err := f.publish(packed, b, parsed(t, plain+".gz"), info)
 			check(t, "size", size, 0)
 			check(t, "error", err, nil)
 			if _, err := os.Lstat(plain + ".gz"); err == nil {
@@ -341,7 +342,7 @@ func TestCopyThatIsNotTheSameIsThrownAway(t *testing.T) {
 		if _, err := source.Seek(4, io.SeekStart); err != nil {
 			t.Fatal(err)
 		}
-		_, err = f.packAside(source, info, new(pace))
+		_, err = f.packAside(source, info, form{compression: c}, new(pace))
 		checkIs(t, err, errDiffers)
 	}
 }
@@ -352,7 +353,7 @@ func TestBackupThatIsRenamedAtTheLastMoment(t *testing.T) {
 	plain := f.path + ".20260328-120000"
 	put(t, plain+".1", "one\n")
 	put(t, plain+".gz", gzipped(t, "one\n"))
-	if err := f.dropPlain(parsed(t, plain), ".gz", 1); err != nil {
+	if err := f.dropPlain(parsed(t, plain), parsed(t, plain+".gz"), 1); err != nil {
 		t.Fatal(err)
 	}
 	checkNames(t, f, "", ".20260328-120000.1")

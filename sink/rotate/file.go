@@ -42,6 +42,7 @@ type File struct {
 	retry     backoff     // of a rotation that was refused
 	due       time.Time   // end of the period of RotateEvery that live was begun in; zero: not known yet
 	rotated   []stock     // backups made since takeStock was last called
+	rotations uint64      // backups made
 	closed    bool
 
 	retiring sync.Mutex // held while retired files are synced

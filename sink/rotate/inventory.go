@@ -124,6 +124,8 @@ func (f *File) noteRotatedLocked(name string, bytes int64) {
 		s.bytes = bytes
 	}
 	f.rotated = append(f.rotated, s)
+	f.rotations++
+	f.noteWaiting(s.stamp)
 }
 
 // add enters a backup unless it is known, as it is if it was made while the directory was listed.
@@ -141,16 +143,17 @@ func (s *inventory) find(stamp time.Time) (int, bool) {
 	return slices.BinarySearchFunc(s.stocks, stamp, func(s stock, stamp time.Time) int { return s.stamp.Compare(stamp) })
 }
 
-// notePacked enters that the plain backup b is now its compressed copy, of so many bytes. f.tidying must be held.
-func (f *File) notePacked(b names.Backup, ending string, bytes int64) {
+// notePacked enters that the file b is now the file of another name, of so many bytes. f.tidying must be held.
+func (f *File) notePacked(b, packed names.Backup, bytes int64) {
 	i, known := f.inventory.find(b.Stamp)
-	if !known || len(f.inventory.stocks[i].files) > 2 {
+	others := func(file names.Backup) bool { return file != b && file != packed }
+	if !known || slices.ContainsFunc(f.inventory.stocks[i].files, others) {
 		_ = f.listNext(nil)
 		return
 	}
 	s := &f.inventory.stocks[i]
 	f.inventory.bytes -= s.bytes
-	s.files, s.bytes = []names.Backup{{Name: b.Name + ending, Stamp: b.Stamp, Ending: ending}}, 0
+	s.files, s.bytes = []names.Backup{packed}, 0
 	if f.opts.limitsBytes() {
 		s.bytes = bytes
 	}
@@ -163,18 +166,24 @@ func (f *File) listNext(err error) error {
 	return err
 }
 
-// plain returns the backups that are there as plain files.
-func (f *File) plain() ([]stock, error) {
+// unpacked returns the backups of which something is to be packed, in the order in which that is to be done: compressed the
+// oldest first; encrypted the newest first, since none shall lie open for long that has just been rotated.
+func (f *File) unpacked() ([]stock, error) {
 	f.tidying.Lock()
 	defer f.tidying.Unlock()
 	if err := f.takeStock(); err != nil {
 		return nil, err
 	}
-	var plain []stock
+	f.listWaiting()
+	encrypting := f.opts.Encrypter != nil
+	var found []stock
 	for _, s := range f.inventory.stocks {
-		if s.files[0].Ending == "" {
-			plain = append(plain, s)
+		if s.files[0].Ending == "" || encrypting && len(s.unencrypted()) > 0 {
+			found = append(found, s)
 		}
 	}
-	return plain, nil
+	if encrypting {
+		slices.Reverse(found)
+	}
+	return found, nil
 }

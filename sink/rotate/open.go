@@ -96,6 +96,12 @@ func (f *File) recover() error {
 	if err := f.finishRotation(backups); err != nil {
 		return err
 	}
+	if f.opts.Encrypter != nil {
+		// A copy that was left half done without an Encrypter could be read by all.
+		if err := removeIf(f.packedPath()); err != nil {
+			return fmt.Errorf("remove what was left of a compression: %w", err)
+		}
+	}
 	f.mendBackups(backups)
 	err = f.mend(f.path)
 	if f.unmended = noRoom(err); f.unmended {

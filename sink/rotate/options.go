@@ -27,6 +27,10 @@ type Options struct {
 	MinFreeBytes  int64         // left free on the disk, as long as there are backups to remove; 0: none
 
 	Compression Compression // of backups, by Compress; "": none
+	Encrypter   Encrypter   // of backups, by Compress, when they have been compressed; nil: none are encrypted
+	// MayEncrypt reports whether a backup, by the name of its file, may be encrypted now. If not, it is asked again by the
+	// next Compress. nil: all may.
+	MayEncrypt func(name string) bool
 
 	FileMode fs.FileMode // of every file that is made or opened, whatever the umask; 0: 0640
 	DirMode  fs.FileMode // of directories that are made; 0: 0750

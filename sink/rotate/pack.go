@@ -79,7 +79,9 @@ func (p pacedReader) Read(b []byte) (int, error) {
 	return p.from.Read(b[:min(len(b), packBlock)])
 }
 
-// pack writes what source holds to dst, compressed.
+func isStopped(err error) bool { return errors.Is(err, errStopped) }
+
+// pack writes what source holds to dst, compressed if c says so.
 func (c Compression) pack(dst io.Writer, source io.Reader, info os.FileInfo) error {
 	packer, err := c.packer(dst, info)
 	if err != nil {
@@ -95,6 +97,8 @@ func (c Compression) pack(dst io.Writer, source io.Reader, info os.FileInfo) err
 
 func (c Compression) packer(dst io.Writer, info os.FileInfo) (io.WriteCloser, error) {
 	switch c {
+	case "":
+		return unclosed{dst}, nil
 	case Gzip:
 		packer := gzip.NewWriter(dst)
 		packer.Name, packer.ModTime = info.Name(), info.ModTime()
@@ -105,9 +109,16 @@ func (c Compression) packer(dst io.Writer, info os.FileInfo) (io.WriteCloser, er
 	return nil, fmt.Errorf("unknown compression %q", string(c))
 }
 
+// unclosed is a writer that others close.
+type unclosed struct{ io.Writer }
+
+func (unclosed) Close() error { return nil }
+
 // unpacker returns the text of what pack has written. It is closed when it is read no more.
 func (c Compression) unpacker(packed io.Reader) (io.ReadCloser, error) {
 	switch c {
+	case "":
+		return io.NopCloser(packed), nil
 	case Gzip:
 		return gzip.NewReader(packed)
 	case Zstd:
@@ -129,7 +140,7 @@ func (c Compression) holds(packed, source io.Reader) error {
 	return errors.Join(equal(unpacker, source), unpacker.Close())
 }
 
-var errDiffers = errors.New("the compressed copy differs")
+var errDiffers = errors.New("the copy differs")
 
 // equal reads a and b to their ends.
 func equal(a, b io.Reader) error {

@@ -65,6 +65,13 @@ func plain() []metric {
 			func(s Snapshot) uint64 { return s.CompressedFrom }),
 		counter("backups_compressed_to_bytes_total", "Bytes of backups after they were compressed.",
 			func(s Snapshot) uint64 { return s.CompressedTo }),
+		counter("backups_encrypted_total", "Files of backups encrypted.", func(s Snapshot) uint64 { return s.Encrypted }),
+		gauge("backups_unencrypted", "Backups that wait to be encrypted; 0 if none are to be.",
+			func(s Snapshot) int64 { return int64(s.Unencrypted) }),
+		{
+			newDesc("backups_unencrypted_age_seconds", "How long the first backup that waits to be encrypted does, since its rotation or the start; 0 is none."),
+			prometheus.GaugeValue, func(s Snapshot) float64 { return s.UnencryptedAge },
+		},
 		counter("external_changes_total", "Times the journal file was replaced, removed or changed in size by someone else.",
 			func(s Snapshot) uint64 { return s.ExternalChanges }),
 		gauge("queue_entries", "Messages that wait for the disk.", func(s Snapshot) int64 { return int64(s.Queued) }),
@@ -144,12 +151,15 @@ func rotations(s Snapshot) map[string]float64 {
 }
 
 func degraded(s Snapshot) map[string]float64 {
-	all := map[string]float64{"write": 0, "path": 0, "fsync": 0, "rotation": 0, "clean_up": 0, "compression": 0, "seal": 0}
+	all := map[string]float64{
+		"write": 0, "path": 0, "fsync": 0, "rotation": 0, "clean_up": 0, "compression": 0, "encryption": 0, "seal": 0,
+	}
 	faults := maps.Clone(s.Degraded)
 	if faults == nil {
 		faults = make(map[string]string)
 	}
-	faults["rotation"], faults["clean_up"], faults["compression"] = s.RotationError, s.CleanUpError, s.CompressError
+	faults["rotation"], faults["clean_up"] = s.RotationError, s.CleanUpError
+	faults["compression"], faults["encryption"] = s.CompressError, s.EncryptError
 	if s.Seal != nil {
 		faults["seal"] = s.Seal.Error
 	}

@@ -136,14 +136,10 @@ func (s Snapshot) Troubles() string {
 // Warnings is what needs someone's attention while messages reach the disk all the same.
 func (s Snapshot) Warnings() string {
 	var warnings []string
-	if s.RotationError != "" {
-		warnings = append(warnings, "warning: "+s.RotationError)
-	}
-	if s.CleanUpError != "" {
-		warnings = append(warnings, "warning: "+s.CleanUpError)
-	}
-	if s.CompressError != "" {
-		warnings = append(warnings, "warning: "+s.CompressError)
+	for _, fault := range []string{s.RotationError, s.CleanUpError, s.CompressError, s.EncryptError} {
+		if fault != "" {
+			warnings = append(warnings, "warning: "+fault)
+		}
 	}
 	for _, o := range s.Outputs {
 		if o.State != forward.Working {

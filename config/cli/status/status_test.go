@@ -157,6 +157,10 @@ func TestCountersExistBeforeAnythingHappens(t *testing.T) {
 		"\njournal_rotations_total{reason=\"request\"} 0\n",
 		"\njournal_degraded{cause=\"write\"} 0\n",
 		"\njournal_degraded{cause=\"rotation\"} 0\n",
+		"\njournal_degraded{cause=\"encryption\"} 0\n",
+		"\njournal_backups_unencrypted 0\n",
+		"\njournal_backups_unencrypted_age_seconds 0\n",
+		"\njournal_backups_encrypted_total 0\n",
 		"\njournal_last_write_timestamp_seconds 0\n",
 	)
 }
@@ -164,10 +168,14 @@ func TestCountersExistBeforeAnythingHappens(t *testing.T) {
 func TestMetricsTellWhatIsDegraded(t *testing.T) {
 	s := busy()
 	s.Degraded, s.RotationError = map[string]string{"write": "full"}, "refused"
+	s.EncryptError, s.Unencrypted, s.UnencryptedAge = "no room", 2, 61.5
 	want(t, s, "/metrics", 200,
 		"\njournal_degraded{cause=\"write\"} 1\n",
 		"\njournal_degraded{cause=\"rotation\"} 1\n",
 		"\njournal_degraded{cause=\"fsync\"} 0\n",
+		"\njournal_degraded{cause=\"encryption\"} 1\n",
+		"\njournal_backups_unencrypted 2\n",
+		"\njournal_backups_unencrypted_age_seconds 61.5\n",
 	)
 }
 
