@@ -12,39 +12,6 @@ import (
 	"hbjournal/sink/seal"
 )
 
-// killed leaves a journal as a process leaves it that is killed now, and opens that. What the old one does afterwards happens to
-// files that nobody looks at any more.
-func (w *world) killed() {
-	w.t.Helper()
-	to := filepath.Join(w.t.TempDir(), "journal")
-	if err := os.CopyFS(to, os.DirFS(w.dir)); err != nil {
-		w.t.Fatal(err)
-	}
-	w.dir, w.opts.Dir = to, to
-}
-
-func TestKilledDaemonIsGoneOnFrom(t *testing.T) {
-	w := newWorld(t)
-	for range 10 {
-		w.open()
-		w.send(100)
-		w.sealed()
-		w.send(37)
-		w.until("written", func() bool { return w.journal.Stats().Queued == 0 })
-		w.killed()
-		if v := verify(t, w.dir, w.vkey); len(v.Faults) > 0 {
-			t.Fatalf("after the kill: %s", texts(v))
-		}
-	}
-	w.open()
-	w.send(1)
-	w.sealed()
-	w.rotate()
-	w.close()
-	w.wantWhole()
-	w.wantSound("were adopted")
-}
-
 func TestLinesBehindACloseAreNotTakenOver(t *testing.T) {
 	w := newWorld(t)
 	w.open()

@@ -47,7 +47,8 @@ type Sealer struct {
 	dir     dir
 	path    string // of the live file
 	wake    chan struct{}
-	closing chan struct{}
+	leaving chan struct{} // closed when Finish is called: what fails now is not tried again
+	closing chan struct{} // closed when the worker is to end
 	settled chan struct{} // closed once it is clear what becomes of the state that was found
 	worker  sync.WaitGroup
 	work    work
@@ -104,7 +105,7 @@ func New(o Options) (*Sealer, error) {
 	}
 	s := &Sealer{
 		opts: o, dir: dir(DirOf(o.State)), path: filepath.Join(o.Dir, o.Base),
-		wake: make(chan struct{}, 1), closing: make(chan struct{}), settled: make(chan struct{}),
+		wake: make(chan struct{}, 1), leaving: make(chan struct{}), closing: make(chan struct{}), settled: make(chan struct{}),
 	}
 	s.work.s = s
 	return s, nil
@@ -286,6 +287,11 @@ func (s *Sealer) fail(err error) {
 // Finish seals what was written to the end. write appends one of the journal's own notes, which is in the file when it
 // returns. Once giveUp is closed, what is not sealed yet is left to the next start.
 func (s *Sealer) Finish(giveUp <-chan struct{}, write func(message []byte) error) error {
+	close(s.leaving)
+	select {
+	case <-s.settled:
+	case <-giveUp:
+	}
 	close(s.closing)
 	s.worker.Wait()
 	err := s.work.finish(giveUp, write)

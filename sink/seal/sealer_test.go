@@ -86,7 +86,8 @@ func (w *world) open() {
 	if w.journal, err = sink.Open(opts); err != nil {
 		w.t.Fatal(err)
 	}
-	w.t.Cleanup(func() { w.journal.Close() })
+	journal := w.journal
+	w.t.Cleanup(func() { journal.Close() })
 }
 
 func (w *world) close() {

@@ -101,6 +101,8 @@ func (w *work) settle(ctx context.Context, again <-chan time.Time) {
 			select {
 			case <-ctx.Done():
 				return
+			case <-w.s.leaving:
+				return
 			case <-again:
 			}
 		}

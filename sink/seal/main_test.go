@@ -1,0 +1,57 @@
+package seal_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"hbjournal/sink"
+	"hbjournal/sink/rotate"
+	"hbjournal/sink/seal"
+)
+
+// TestMain runs the tests, or in the processes that they start to be killed, a journal that is written without end.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("SEAL_VICTIM"); dir != "" {
+		if err := runVictim(dir, os.Getenv("SEAL_KEY")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// victimOptions are those of a journal that rotates, compresses and prunes many times a second.
+func victimOptions(dir string) sink.Options {
+	return sink.Options{Dir: dir, MaxBytes: 60_000, MaxBackups: 4, Compress: "gzip", Fsync: 5 * time.Millisecond}
+}
+
+func runVictim(dir, keyFile string) error {
+	key, err := seal.ReadKey(keyFile)
+	if err != nil {
+		return err
+	}
+	s, err := seal.New(seal.Options{Dir: dir, Base: base, State: rotate.StateDir(dir, base), Key: key, Every: 5 * time.Millisecond})
+	if err != nil {
+		return err
+	}
+	opts := victimOptions(dir)
+	opts.Sealer = s
+	j, err := sink.Open(opts)
+	if err != nil {
+		return err
+	}
+	fmt.Println("open")
+	for n := 0; ; n++ {
+		message := fmt.Appendf(nil, `{"ID":"HTB","pid":%d,"n":%d}`, os.Getpid(), n)
+		if err := j.LogMessage(message, sender, time.Now()); err != nil {
+			return err
+		}
+		if n%20 == 0 {
+			<-time.After(time.Millisecond)
+		}
+	}
+}
