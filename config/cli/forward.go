@@ -18,10 +18,16 @@ import (
 
 const forwardExample = `  # a copy on another disk, and batches of JSON lines to a receiver over HTTP
   hbjournal forward file:///srv/copy/ 'https://logs.example.com/?compress=zstd'
+  # what would be sent, and whether the receiver takes the login
+  hbjournal forward --dry-run https://logs.example.com/in
   # all that there is now, for a timer
   hbjournal forward --once http://127.0.0.1:8080/
   # a day of the past, also from compressed backups
-  hbjournal forward --since 2026-03-27 --until 2026-03-28 http://127.0.0.1:8080/`
+  hbjournal forward --since 2026-03-27 --until 2026-03-28 http://127.0.0.1:8080/
+  # how the outputs are, those of the daemon too
+  hbjournal forward --status
+  # the lines that a receiver refused, once more
+  hbjournal forward --dead http://127.0.0.1:8080/`
 
 const forwardLong = "Send the lines of the journal to other systems, each URL an output of its own, and go on with those that come until " +
 	"interrupted. What was sent is remembered, so that a restart goes on where it ended. The daemon does the same by itself for the " +
@@ -34,6 +40,12 @@ const forwardLong = "Send the lines of the journal to other systems, each URL an
 type forwardFlags struct {
 	since, until string
 	once         bool
+	dryRun       bool
+	status       bool
+	dead         bool
+	resetTo      string
+	forget       string
+	output       string
 	state        string
 	givenID      string
 	settings     *settings
@@ -51,8 +63,16 @@ func newForward(env Env) *cobra.Command {
 	flags.BoolVar(&f.once, "once", false, "end when everything that there is was sent")
 	flags.Var(&oneText{&f.since}, "since", "only lines received at this `time` or later, once: "+timeForms)
 	flags.Var(&oneText{&f.until}, "until", "only lines received before this `time`, once")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "send nothing; say what would be sent, and whether the receiver can be reached")
+	flags.BoolVar(&f.status, "status", false, "print how each output is")
+	flags.StringVarP(&f.output, "output", "o", "table", "form of --status: table or json")
+	flags.BoolVar(&f.dead, "dead", false, "send the lines again that the receiver refused")
+	flags.StringVar(&f.resetTo, "reset-to", "", "let the output go on from this `cursor`, oldest or now")
+	flags.StringVar(&f.forget, "forget", "", "remove the state of the output of this `name`")
 	flags.StringVar(&f.state, "state", "", "`directory` for the outputs' state, where that of the journal cannot be written")
 	flags.StringVar(&f.givenID, "journal-id", "", "the journal's `id`, of a copy that has none")
+	cmd.MarkFlagsMutuallyExclusive("once", "dry-run", "status", "dead", "reset-to", "forget")
+	completeFixed(cmd, "output", "table", "json")
 	f.settings = addSettings(cmd, "journal_dir", "journal_file", "journal_local_time", "journal_dir_mode", "forward_to", "receiver_name",
 		"log_level", "log_format", "log_file")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return runForward(cmd.Context(), f, args, env) }
@@ -106,10 +126,18 @@ func runForward(ctx context.Context, f *forwardFlags, args []string, env Env) er
 // do does what was asked for.
 func (f *forwarder) do(ctx context.Context) error {
 	switch {
-	case f.backfill() || f.once:
-		return f.ship(ctx, true)
+	case f.status:
+		return f.showStatus(ctx)
+	case f.forget != "":
+		return f.forgetOne()
+	case f.dryRun:
+		return f.tryOutputs(ctx)
+	case f.dead:
+		return f.resend(ctx)
+	case f.resetTo != "":
+		return f.reset()
 	}
-	return f.ship(ctx, false)
+	return f.ship(ctx, f.once || f.backfill())
 }
 
 // backfill reports whether some lines are to be sent apart from what is sent otherwise.
@@ -192,7 +220,7 @@ func (f *forwarder) urls(given, configured []string) ([]string, error) {
 	if len(given) > 0 {
 		return given, nil
 	}
-	if len(configured) == 0 {
+	if len(configured) == 0 && !f.status && f.forget == "" {
 		return nil, &usageError{errors.New("no URL: where shall the journal go?"), "for example 'hbjournal forward file:///srv/copy/'; see 'hbjournal forward --help'"}
 	}
 	return configured, nil

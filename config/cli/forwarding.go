@@ -55,9 +55,14 @@ func (f forwarding) options(s shipment) forward.Options {
 	}
 }
 
+// identity is who ships.
+func (f forwarding) identity() receivers.Identity {
+	return receivers.Identity{Journal: f.journalID, Receiver: f.receiver, Stdout: f.stdout}
+}
+
 // open makes the loop of an output.
 func (f forwarding) open(s shipment, opt forward.Options) (*forward.Loop, error) {
-	out, err := s.Open(receivers.Identity{Journal: f.journalID, Receiver: f.receiver, Stdout: f.stdout})
+	out, err := s.Open(f.identity())
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,9 @@ func (f *forwarder) prepare(cfg config.Config, args []string) error {
 	if f.state != "" {
 		f.stateDir = f.state
 	}
+	if f.output != "table" && f.output != "json" {
+		return &usageError{fmt.Errorf("unknown output %q", f.output), "give -o table or -o json"}
+	}
 	now := time.Now().In(location(cfg))
 	var errTime error
 	f.since, f.until, errTime = f.times(now)
@@ -33,6 +36,9 @@ func (f *forwarder) prepare(cfg config.Config, args []string) error {
 		for _, warning := range s.openSecrets() {
 			fmt.Fprintf(f.env.Stderr, "hbjournal: warning: %s\n", visible(warning))
 		}
+	}
+	if f.status || f.forget != "" {
+		return nil
 	}
 	f.forwarding.journalID, err = f.idOf()
 	return err

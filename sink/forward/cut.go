@@ -30,7 +30,6 @@ func newCutter(opt Options, at read.Cursor, fault func(*read.CorruptError)) (*cu
 	if err != nil {
 		return nil, err
 	}
-	follower.KeepDurable()
 	c := &cutter{opt: opt, follower: follower, at: at, fault: fault}
 	c.first, c.most = opt.batchBytes()
 	c.limit = c.first

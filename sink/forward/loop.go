@@ -98,6 +98,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	err := l.run(ctx)
 	if errors.Is(err, ErrStop) || errors.Is(err, errGivenUp) {
 		l.board.stopped(err)
+		l.tell()
 	}
 	if ctx.Err() != nil || errors.Is(err, io.EOF) {
 		err = nil
@@ -186,6 +187,7 @@ func (l *Loop) goOn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.follower.KeepDurable()
 	l.cutter = c
 	return nil
 }

@@ -337,3 +337,89 @@ func TestLinesThatAreRefusedWithoutANameAreCountedAndTheirRangePutAside(t *testi
 		t.Errorf("letters: got %+v", letters)
 	}
 }
+
+func TestDeadLettersAreSentAgainAndThoseThatAreRefusedAgainAreKept(t *testing.T) {
+	j := newJournal(t)
+	j.write(t, 60)
+	refuse := func(every int) *fake {
+		return &fake{answer: func(b *Batch) (Receipt, error) {
+			r := Receipt{Acked: b.Len()}
+			for i := range b.Len() {
+				if (b.At(i).Offset/int64(len(j.all[0])))%int64(every) == 0 {
+					r.Refused = append(r.Refused, Refused{Line: i, Code: "400"})
+				}
+			}
+			return r, nil
+		}}
+	}
+	opt := j.options()
+	f := refuse(2)
+	shipAll(t, opt, f)
+	before := deadLetters(t, opt)
+	if len(before)+len(f.got) != 60 || len(before) < 20 {
+		t.Fatalf("refused: got %d of 60", len(before))
+	}
+	again := refuse(4)
+	sent, left, err := Resend(t.Context(), opt, again)
+	if err != nil || sent != len(again.got) || sent+left != len(before) || left == 0 || sent == 0 {
+		t.Fatalf("got %d sent, %d left, %v", sent, left, err)
+	}
+	if n := len(deadLetters(t, opt)); n != 0 {
+		t.Errorf("dead.jsonl holds %d", n)
+	}
+	// The output goes on as if nothing had happened, and what is left is tried by the next one.
+	j.write(t, 10)
+	shipAll(t, opt, f)
+	sent, left, err = Resend(t.Context(), opt, &fake{})
+	if err != nil || left != 0 || len(deadLetters(t, opt)) != 0 {
+		t.Errorf("got %d sent, %d left, %v", sent, left, err)
+	}
+	if want := 70 - len(f.got) - len(again.got); sent != want {
+		t.Errorf("got %d sent, want %d", sent, want)
+	}
+}
+
+func TestLettersOfACrashedOutputAreNotThereTwice(t *testing.T) {
+	j := newJournal(t)
+	j.write(t, 5)
+	opt := j.options()
+	shipAll(t, opt, &fake{answer: func(b *Batch) (Receipt, error) {
+		return Receipt{Acked: b.Len(), Refused: []Refused{{Line: 2, Code: "400"}}}, nil
+	}})
+	// A process that was killed behind dead.jsonl and before the cursor leaves letters of lines that are dealt with again.
+	path := filepath.Join(opt.StateDir, deadFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append(text, text...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	shipAll(t, opt, &fake{})
+	if n := len(deadLetters(t, opt)); n != 1 {
+		t.Errorf("got %d letters, want 1", n)
+	}
+}
+
+func TestADeadLetterFileThatIsFullHoldsTheOutput(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := newJournal(t)
+		j.write(t, 5)
+		opt := j.options()
+		opt.DeadMax = 10
+		opt.GiveUp = time.Hour
+		refusing := &fake{answer: func(b *Batch) (Receipt, error) {
+			return Receipt{Acked: b.Len(), Refused: []Refused{{Line: 2, Code: "400"}}}, nil
+		}}
+		l, err := Open(opt, refusing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Run(t.Context()); !errors.Is(err, errDeadFull) {
+			t.Errorf("got %v", err)
+		}
+		if refusing.sends != 1 {
+			t.Errorf("sent %d times, want once", refusing.sends)
+		}
+	})
+}

@@ -57,6 +57,7 @@ func (l *Loop) say(t *TroubleError, since time.Time, changed bool) {
 	if !l.board.toSay(changed) {
 		return
 	}
+	l.tell()
 	l.opt.Log.Warn().Str("output", l.opt.Name).Str("to", l.opt.Address).Str("class", string(t.Class)).Str("error", printable(t.Error(), maxReason)).
 		Stringer("since", l.opt.Now().Sub(since).Round(time.Second)).Msg("forward: the output does not take lines; trying again, nothing is lost")
 }
@@ -64,6 +65,7 @@ func (l *Loop) say(t *TroubleError, since time.Time, changed bool) {
 // works tells the log that a trouble is over.
 func (l *Loop) works() {
 	if since, was := l.board.works(); was {
+		l.tell()
 		l.opt.Log.Info().Str("output", l.opt.Name).Str("to", l.opt.Address).Stringer("after", l.opt.Now().Sub(since).Round(time.Second)).
 			Msg("forward: the output takes lines again")
 	}

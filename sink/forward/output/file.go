@@ -175,12 +175,21 @@ func (f *file) trouble(err error) error {
 	return &forward.TroubleError{Class: forward.Server, Err: errors.Join(fmt.Errorf("append to %s: %w", f.path, err), f.Close())}
 }
 
-// Check implements forward.Checker.
+// Check implements forward.Checker. It makes a file where the output would, or in the nearest directory above that is there,
+// and removes it.
 func (f *file) Check(context.Context) error {
-	if err := f.open(); err != nil {
+	dir := filepath.Dir(f.path)
+	for dir != filepath.Dir(dir) {
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	try, err := os.CreateTemp(dir, ".hbjournal-try-*")
+	if err != nil {
 		return f.trouble(err)
 	}
-	return nil
+	return errors.Join(try.Close(), os.Remove(try.Name()))
 }
 
 // Close implements forward.Output.

@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"hbjournal/sink/forward"
+)
+
+// forgetOne removes the state of an output, which then holds no backups any more, and begins anew if it is used again.
+func (f *forwarder) forgetOne() error {
+	if !isOutputName.MatchString(f.forget) {
+		return &usageError{fmt.Errorf("--forget %q: not the name of an output", f.forget), "'hbjournal forward --status' lists them"}
+	}
+	err := forward.Forget(filepath.Join(statesDir(f.stateDir), f.forget))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &usageError{fmt.Errorf("--forget %s: there is no such output", f.forget), "'hbjournal forward --status' lists them"}
+	case errors.Is(err, forward.ErrInUse):
+		return &hintedError{fmt.Errorf("--forget %s: %w", f.forget, err), "take it out of forward_to, or stop the 'hbjournal forward' that ships to it"}
+	case err != nil:
+		return fmt.Errorf("--forget %s: %w", f.forget, err)
+	}
+	fmt.Fprintf(f.env.Stderr, "hbjournal: forgot %s\n", f.forget)
+	return nil
+}
+
+// only is the one output that was given.
+func (f *forwarder) only(flag string) (shipment, error) {
+	if len(f.outputs) != 1 {
+		return shipment{}, &usageError{fmt.Errorf("--%s is for one output, and there are %d", flag, len(f.outputs)), "give its URL, as it stands in forward_to"}
+	}
+	return f.outputs[0], nil
+}
+
+// reset lets an output go on from another place.
+func (f *forwarder) reset() error {
+	s, err := f.only("reset-to")
+	if err != nil {
+		return err
+	}
+	start, err := outputStart(f.resetTo, time.Now())
+	if err != nil || !start.Since.IsZero() {
+		return &usageError{fmt.Errorf("--reset-to %q: give a cursor, oldest or now", f.resetTo), "--status -o json shows cursors"}
+	}
+	at, err := forward.Reset(f.options(s), start)
+	if err != nil {
+		return forwardHint(fmt.Errorf("reset output %s: %w", s.name, err), s)
+	}
+	fmt.Fprintf(f.env.Stderr, "hbjournal: %s goes on from %s; where the receiver knows how far it is, that counts all the same\n", s.name, at)
+	return nil
+}
+
+// resend sends dead letters once more.
+func (f *forwarder) resend(ctx context.Context) error {
+	s, err := f.only("dead")
+	if err != nil {
+		return err
+	}
+	out, err := s.Open(f.identity())
+	if err != nil {
+		return err
+	}
+	opt := f.options(s)
+	sent, left, err := forward.Resend(ctx, opt, out)
+	fmt.Fprintf(f.env.Stderr, "hbjournal: %s: %s taken, %d left\n", s.Address(), plural(int64(sent), "line"), left)
+	switch {
+	case errors.Is(err, forward.ErrOrder):
+		return &hintedError{fmt.Errorf("output %s: %w", s.Address(), err), "mend what it refused them for, and let it go on from before them with --reset-to"}
+	case err != nil:
+		return fmt.Errorf("output %s: %w", s.Address(), err)
+	case left > 0:
+		return &hintedError{fmt.Errorf("output %s: refused again: %d", s.Address(), left), "they are in " + filepath.Join(opt.StateDir, "dead.again.jsonl")}
+	}
+	return nil
+}
