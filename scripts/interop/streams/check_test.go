@@ -14,9 +14,10 @@ type engine interface {
 	kill()
 	restart()
 	between() *proxy
-	url() string
+	url(receiver string) string
 	isSend(data []byte) bool
 	messages(t testing.TB, receiver string) []message
+	foreign(t testing.TB, receiver string) // stores a message of another program in the receiver's place
 }
 
 // message is one message of a stream, taken apart by the documentation and not by the code under test.

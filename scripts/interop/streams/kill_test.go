@@ -53,7 +53,7 @@ func newTable(t testing.TB, e engine) *table {
 
 func (tb *table) sender(receiver string) *sender {
 	return &sender{
-		URL: tb.url(), Dir: tb.dir, Journal: journalID, Receiver: receiver, Lines: int64(len(tb.lines)), Batch: 8 << 10,
+		URL: tb.url(receiver), Dir: tb.dir, Journal: journalID, Receiver: receiver, Lines: int64(len(tb.lines)), Batch: 8 << 10,
 	}
 }
 

@@ -21,7 +21,7 @@ const (
 
 // roles are what a process can be. Each prints a line when it is ready, and ends with its standard input.
 func roles() map[string]func(args []byte, ready func()) error {
-	return map[string]func([]byte, func()) error{"nats": serveNATS, "sender": runSender}
+	return map[string]func([]byte, func()) error{"nats": serveNATS, "kafka": serveKafka, "sender": runSender}
 }
 
 func TestMain(m *testing.M) {

@@ -71,7 +71,7 @@ func (e *natsEngine) kill()           { e.server.kill() }
 func (e *natsEngine) between() *proxy { return e.proxy }
 func (e *natsEngine) direct() string  { return net.JoinHostPort("127.0.0.1", strconv.Itoa(e.args.Port)) }
 
-func (e *natsEngine) url() string { return "nats://" + e.proxy.addr + "?create=true&timeout=2s" }
+func (e *natsEngine) url(string) string { return "nats://" + e.proxy.addr + "?create=true&timeout=2s" }
 
 // isSend reports whether a message begins in what a client sends.
 func (e *natsEngine) isSend(data []byte) bool { return contains(data, "HPUB hbj.") }

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"hbjournal/sink/forward"
+
+	"github.com/nats-io/nats.go"
 )
 
 // natsOutput sends to a stream of NATS JetStream: a message is a run of lines in zstd, with its mark, on a subject that is
@@ -27,10 +27,10 @@ type natsOutput struct {
 
 	conn     *nats.Conn
 	dialed   time.Time
-	seen     []string    // servers that the cluster told of
-	async    *natsErrors // what the server said besides answers
-	largest  int         // bytes of a message with its headers, by server and stream
-	attached bool        // the stream was looked at in this connection
+	seen     []string   // servers that the cluster told of
+	async    *lastError // what the server said besides answers
+	largest  int        // bytes of a message with its headers, by server and stream
+	attached bool       // the stream was looked at in this connection
 
 	last  uint64 // sequence of the last message on the subject, 0: none; if known
 	known bool
@@ -134,7 +134,8 @@ func (n *natsOutput) Position(ctx context.Context, journalID string) (forward.He
 // foreignJournal is the error about a place that holds another journal than this one.
 func foreignJournal(place, theirs, ours string) error {
 	return fmt.Errorf("%w: %s holds another journal, %.40q, and this one is %.40q: two receivers share a name, or this "+
-		"journal was begun anew; give one of them another receiver_name, or purge what is there", forward.ErrStop, place, theirs, ours)
+		"journal was begun anew; give one of them another receiver_name, or purge what is there",
+		forward.ErrStop, place, theirs, ours)
 }
 
 // Send implements forward.Output.

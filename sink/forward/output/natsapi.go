@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"hbjournal/sink/forward"
+
+	"github.com/nats-io/nats.go"
 )
 
 // What JetStream answers.

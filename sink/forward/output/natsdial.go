@@ -2,18 +2,15 @@ package output
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"hbjournal/sink/forward"
+
+	"github.com/nats-io/nats.go"
 )
 
 // dial connects, if there is no connection. The hosts of the URL are tried, and then those that the cluster told of.
@@ -24,7 +21,7 @@ func (n *natsOutput) dial(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, n.Timeout)
 	defer cancel()
 	dialer := &natsDialer{ctx: ctx}
-	n.async = &natsErrors{}
+	n.async = &lastError{}
 	opts, err := n.login()
 	if err != nil {
 		return err
@@ -46,7 +43,7 @@ func (n *natsOutput) dial(ctx context.Context) error {
 	conn, err := nats.Connect(n.servers(), opts...)
 	dialer.end()
 	if err != nil {
-		return n.trouble(natsClass(err), fmt.Errorf("connect: %w", errors.Join(err, dialer.failed)))
+		return n.trouble(dialClass(err), fmt.Errorf("connect: %w", errors.Join(err, dialer.failed)))
 	}
 	if !conn.HeadersSupported() {
 		conn.Close()
@@ -101,23 +98,6 @@ func (n *natsOutput) login() (opts []nats.Option, err error) {
 	return opts, nil
 }
 
-// natsClass tells what kind of trouble an error of connecting is.
-func natsClass(err error) forward.Class {
-	var unknown x509.UnknownAuthorityError
-	var invalid x509.CertificateInvalidError
-	var host x509.HostnameError
-	var alert tls.AlertError
-	switch {
-	case errors.Is(err, nats.ErrTLS), errors.Is(err, nats.ErrSecureConnRequired), errors.Is(err, nats.ErrSecureConnWanted),
-		errors.As(err, &unknown), errors.As(err, &invalid), errors.As(err, &host), errors.As(err, &alert):
-		return forward.TLS
-	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked),
-		errors.Is(err, nats.ErrPermissionViolation):
-		return forward.Auth
-	}
-	return forward.Network
-}
-
 // natsDialer dials until ctx ends, which then also breaks a connection that is still being made.
 type natsDialer struct {
 	ctx    context.Context
@@ -142,24 +122,4 @@ func (d *natsDialer) end() {
 	for _, stop := range d.stops {
 		stop()
 	}
-}
-
-// natsErrors keeps the last thing that the server said besides its answers, such as that a subject may not be used.
-type natsErrors struct {
-	lock sync.Mutex
-	last error
-}
-
-func (e *natsErrors) put(err error) {
-	e.lock.Lock()
-	defer e.lock.Unlock()
-	e.last = err
-}
-
-func (e *natsErrors) take() error {
-	e.lock.Lock()
-	defer e.lock.Unlock()
-	err := e.last
-	e.last = nil
-	return err
 }

@@ -77,6 +77,7 @@ func schemes() []scheme {
 		{names: []string{"loki", "loki+https"}, port: "3100", make: newLoki},
 		{names: []string{"otlp", "otlp+https"}, port: "4318", make: newOTLP},
 		{names: []string{"nats", "nats+tls"}, port: natsPort, make: makeNATS},
+		{names: []string{"kafka", "kafka+tls"}, port: kafkaPort, make: makeKafka},
 	}
 }
 
