@@ -14,16 +14,18 @@ import (
 
 // File is one file of a journal, known by its name.
 type File struct {
-	Path  string
-	Stamp time.Time // the clock text in a backup's name, read as UTC; zero for the live file
+	Path    string
+	Stamp   time.Time // the clock text in a backup's name, read as UTC; zero for the live file, and if Rotated
+	Rotated bool      // by another program, from the live file: only what is in it tells its place
 }
 
 // Live reports whether f is the file that is being written.
-func (f File) Live() bool { return f.Stamp.IsZero() }
+func (f File) Live() bool { return f.Stamp.IsZero() && !f.Rotated }
 
-// Files returns the files of the journal base in dir that exist now: backups in the order of their stamps, then the live
-// file if there is one. A stamp can stand there several times: while a backup is being compressed, or after logrotate.
-// A backup that is the live file too, as it is for an instant of each rotation, is given as the live file only.
+// Files returns the files of the journal base in dir that exist now: those that another program rotated, in the order that
+// their names suggest, backups in the order of their stamps, then the live file if there is one. A stamp can stand there
+// several times: while a backup is being compressed, or after logrotate. A backup that is the live file too, as it is for an
+// instant of each rotation, is given as the live file only.
 func Files(dir, base string) ([]File, error) {
 	entries, err := list(dir)
 	if err != nil {
@@ -31,15 +33,24 @@ func Files(dir, base string) ([]File, error) {
 	}
 	var files []File
 	for _, e := range entries {
-		if e.Name() == base {
-			files = append(files, File{Path: filepath.Join(dir, base)})
-		}
-		if stamp, ok := StampOf(base, e.Name()); ok && e.Type().IsRegular() {
-			files = append(files, File{Path: filepath.Join(dir, e.Name()), Stamp: stamp})
+		if f, ok := fileOf(base, e.Name()); ok && (f.Live() || e.Type().IsRegular()) {
+			f.Path = filepath.Join(dir, e.Name())
+			files = append(files, f)
 		}
 	}
 	slices.SortFunc(files, compareFiles)
 	return withoutLink(files), nil
+}
+
+// fileOf returns what name, which is its path as well, is among the files of the journal base.
+func fileOf(base, name string) (File, bool) {
+	if name == base {
+		return File{Path: name}, true
+	}
+	if stamp, ok := StampOf(base, name); ok {
+		return File{Path: name, Stamp: stamp}, true
+	}
+	return File{Path: name, Rotated: true}, IsRotated(base, name)
 }
 
 // list is os.ReadDir without sorting, which takes longer than the reading where there are many files.
@@ -66,71 +77,92 @@ func withoutLink(files []File) []File {
 	return files
 }
 
-// compareFiles orders backups by stamp, and the live file after them; within a stamp logrotate's higher numbers, which
-// are older, come first, and a plain file comes before its compressed copy, which may not be whole yet.
+// compareFiles orders the files of a journal as Files gives them; within a stamp logrotate's higher numbers, which are
+// older, come first, and a plain file comes before its compressed copy, which may not be whole yet.
 func compareFiles(a, b File) int {
 	switch {
-	case a.Live() && b.Live():
-		return 0
-	case a.Live():
-		return 1
-	case b.Live():
-		return -1
+	case a.Rotated && b.Rotated:
+		return CompareRotated(a.Path, b.Path)
+	case a.Rotated != b.Rotated:
+		return compareBool(b.Rotated, a.Rotated)
+	case a.Live() || b.Live():
+		return compareBool(a.Live(), b.Live())
 	case !a.Stamp.Equal(b.Stamp):
 		return a.Stamp.Compare(b.Stamp)
 	}
-	ka, kb := withoutCompression(a.Path), withoutCompression(b.Path)
+	ka, kb := Uncompressed(a.Path), Uncompressed(b.Path)
 	return cmp.Or(cmp.Compare(len(kb), len(ka)), strings.Compare(kb, ka), cmp.Compare(len(a.Path), len(b.Path)))
 }
 
-func withoutCompression(path string) string {
-	return strings.TrimSuffix(strings.TrimSuffix(path, ".gz"), ".zst")
+// compareBool puts false before true.
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
 }
 
-// Sort puts named files in reading order, if they are the files of one journal, and reports whether they are:
-// messages.journal* of a shell names the live file first, but its entries are the newest.
-func Sort(paths []string) ([]string, bool) {
-	files := make([]File, 0, len(paths))
-	dir, base, ok := journalOf(paths)
-	if !ok {
-		return paths, false
-	}
-	for _, path := range paths {
-		name := filepath.Base(path)
-		stamp, backup := StampOf(base, name)
-		if filepath.Dir(path) != dir || !backup && name != base {
-			return paths, false
+// Sort puts named files in the order of Files, if they are the files of one journal, and reports whether they are:
+// messages.journal* of a shell names the live file first, but its entries are the newest. Files that are not are given in
+// their order, each as a live file.
+func Sort(paths []string) ([]File, bool) {
+	for _, base := range basesOf(paths) {
+		if files, ok := filesOf(base, paths); ok {
+			slices.SortStableFunc(files, compareFiles)
+			return files, true
 		}
-		files = append(files, File{Path: path, Stamp: stamp})
 	}
-	slices.SortStableFunc(files, compareFiles)
-	sorted := make([]string, len(files))
-	for i, f := range files {
-		sorted[i] = f.Path
+	files := make([]File, len(paths))
+	for i, path := range paths {
+		files[i].Path = path
 	}
-	return sorted, true
+	return files, false
 }
 
-// BaseOf returns the base of a backup's name, guessed from the name alone; false: it is no backup's name.
-func BaseOf(name string) (base string, ok bool) {
-	m := backupBase.FindStringSubmatch(name)
-	if m == nil {
-		return "", false
+// filesOf takes paths for files of the journal base in one directory, and reports whether they are.
+func filesOf(base string, paths []string) ([]File, bool) {
+	files := make([]File, len(paths))
+	for i, path := range paths {
+		f, ok := fileOf(base, filepath.Base(path))
+		if !ok || filepath.Dir(path) != filepath.Dir(paths[0]) {
+			return nil, false
+		}
+		f.Path = path
+		files[i] = f
 	}
-	return m[1], true
+	return files, true
 }
 
-var backupBase = regexp.MustCompile(`^(.+)\.[0-9]{8}-[0-9]{6}([.-].*)?$`)
-
-// journalOf guesses from the shortest name which journal the paths belong to.
-func journalOf(paths []string) (dir, base string, ok bool) {
+// basesOf guesses from the shortest name which journal the paths may belong to, the likeliest first.
+func basesOf(paths []string) (bases []string) {
 	if len(paths) == 0 {
-		return "", "", false
+		return nil
 	}
-	shortest := slices.MinFunc(paths, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
-	dir, base = filepath.Split(shortest)
-	if of, ok := BaseOf(base); ok {
-		base = of
+	shortest := filepath.Base(slices.MinFunc(paths, func(a, b string) int { return cmp.Compare(len(a), len(b)) }))
+	if base, ok := BaseOf(shortest); ok {
+		bases = append(bases, base)
 	}
-	return filepath.Clean(dir), base, true
+	return append(bases, shortest)
 }
+
+// BaseOf returns the base of a backup's name, or of one that logrotate makes, guessed from the name alone; false: it is
+// neither. Of the names that logrotate makes, only those of a journal with an extension are known: host-1 may well be a
+// journal, and messages.journal-1 is hardly one.
+func BaseOf(name string) (base string, ok bool) {
+	if m := backupBase.FindStringSubmatch(name); m != nil {
+		return m[1], true
+	}
+	if m := rotatedBase.FindStringSubmatch(name); m != nil {
+		return m[1], true
+	}
+	return "", false
+}
+
+// backupBase and rotatedBase find the base in a name.
+var (
+	backupBase  = regexp.MustCompile(`^(.+)\.[0-9]{8}-[0-9]{6}([.-].*)?$`)
+	rotatedBase = regexp.MustCompile(`^(.+?\.[A-Za-z][A-Za-z0-9]*?)(?:` + rotation + `)+$`)
+)

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 )
 
 func TestBackupNamesOfTheJournalAndOfLogrotate(t *testing.T) {
@@ -34,13 +35,21 @@ func TestBackupNamesOfTheJournalAndOfLogrotate(t *testing.T) {
 func TestNamedFilesOfOneJournalAreSorted(t *testing.T) {
 	f := func(paths, want []string, sorted bool) {
 		t.Helper()
-		got, ok := Sort(paths)
+		files, ok := Sort(paths)
+		var got []string
+		for _, f := range files {
+			got = append(got, f.Path)
+		}
 		if !slices.Equal(got, want) || ok != sorted {
 			t.Errorf("%v: got %v, %v, want %v, %v", paths, got, ok, want, sorted)
 		}
 	}
 	f([]string{"j", "j.20260328-120000", "j.20260327-120000.gz"}, []string{"j.20260327-120000.gz", "j.20260328-120000", "j"}, true)
 	f([]string{"d/j.20260328-120000.1", "d/j.20260328-110000"}, []string{"d/j.20260328-110000", "d/j.20260328-120000.1"}, true)
+	f([]string{"j.log.2.gz", "j.log.1"}, []string{"j.log.2.gz", "j.log.1"}, true)
+	f([]string{"j", "j.1", "j.10", "j.2.gz"}, []string{"j.10", "j.2.gz", "j.1", "j"}, true)
+	f([]string{"j.log-20240320", "j.log-20240319.gz"}, []string{"j.log-20240319.gz", "j.log-20240320"}, true)
+	f([]string{"host-2", "host-1"}, []string{"host-2", "host-1"}, false)
 	f([]string{"b", "a"}, []string{"b", "a"}, false)
 	f([]string{"x/j", "y/j.20260328-120000"}, []string{"x/j", "y/j.20260328-120000"}, false)
 	f([]string{"-", "j"}, []string{"-", "j"}, false)
@@ -50,6 +59,7 @@ func TestFilesLeavesOutWhatIsNotOfTheJournal(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{
 		base, backup(2), backup(1) + ".gz", backup(1), backup(1) + ".1", backup(0) + ".bak", "other", base + ".old",
+		base + ".1", base + ".10.xz", base + ".2.gz", base + "~", base + ".1.bak", "." + base + ".swp", base + "2",
 	} {
 		put(t, filepath.Join(dir, name))
 	}
@@ -61,8 +71,57 @@ func TestFilesLeavesOutWhatIsNotOfTheJournal(t *testing.T) {
 	for _, f := range files {
 		got = append(got, filepath.Base(f.Path))
 	}
-	want := []string{backup(1) + ".1", backup(1), backup(1) + ".gz", backup(2), base}
+	want := []string{base + ".10.xz", base + ".2.gz", base + ".1", backup(1) + ".1", backup(1), backup(1) + ".gz", backup(2), base}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestNamesThatLogrotateGivesToTheLiveFile(t *testing.T) {
+	f := func(name string, want bool) {
+		t.Helper()
+		if got := IsRotated(base, name); got != want {
+			t.Errorf("%s: got %v, want %v", name, got, want)
+		}
+		if _, ok := Parse(base, name); ok {
+			t.Errorf("%s: is a backup of ours, which may be removed", name)
+		}
+		if _, ok := StampOf(base, name); ok {
+			t.Errorf("%s: has a stamp, which would hold up the stamps of new backups", name)
+		}
+		if of, ok := BaseOf(name); want && name[:len(base)] == base && (!ok || of != base) {
+			t.Errorf("%s: got %q, %v, want the base %s", name, of, ok, base)
+		}
+	}
+	for _, ending := range []string{
+		".1", ".2.gz", ".3.zst", ".4.bz2", ".5.xz", ".6.lz4", ".10000", ".1.gz.1.gz", ".gz", ".zst", ".0",
+		"-20240320", "-20240320.gz", "-20240320-1711000000", "-20240320-14", "-2024032014", "-2024032014.zst", "-1711000000",
+		"-2024-03-20", ".2024-03-20", "_20240320", "-2024-W12", "-2024-03-20T14:00:00Z", "-20240320-140000.xz", "-20240320.1.gz",
+		".20240320", ".1-20240320.gz",
+	} {
+		f(base+ending, true)
+	}
+	f("messages-20240320.journal", true)
+	f("messages-2024-03-20.journal.gz", true)
+	for _, ending := range []string{
+		"", ".", "-", ".bak", ".old", "~", ".1~", ".1.bak", ".swp", ".tmp", ".gz.tmp", "2", ".part", "-copy", ".x1", ".d",
+	} {
+		f(base+ending, false)
+	}
+	f("messages.1.journal", false)
+	f("messages-2.journal", false)
+	f("."+base+".1", false)
+	f("other.journal.1", false)
+	f("Messages.journal.1", false)
+}
+
+func TestLogrotatesFilesAreNoBackupsAndLeaveTheNewestStamp(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{base + ".1", base + "-20991231", base + "-20991231-235959.gz", base + ".2.gz", backup(1), base} {
+		put(t, filepath.Join(dir, name))
+	}
+	backups, newest, err := BackupsAndNewest(dir, base)
+	if err != nil || len(backups) != 1 || backups[0].Name != backup(1) || !newest.Equal(start.Add(time.Second)) {
+		t.Errorf("got %v, newest %v, error %v, want the one backup and its stamp", backups, newest, err)
 	}
 }

@@ -4,9 +4,10 @@
 //	<base>.20260328-120000          a backup; the clock text is its stamp, by which backups are ordered
 //	<base>.20260328-120000.zst      the same, compressed (.gz, .zst), encrypted (.age), or both
 //	<base>.20260328-120000.gz.1.gz  a backup that logrotate has renamed, compressed, or both: still read, no longer ours
+//	<base>.1  <base>-20260328.gz    the live file of earlier, renamed by logrotate: read, never ours
 //
 // Parse is strict, since what it takes may be removed; StampOf also knows the names that logrotate makes of ours, since
-// readers must find them. Nothing here opens a file.
+// readers must find them, and IsRotated those that it makes of the live file. Nothing here opens a file.
 package names
 
 import (
@@ -58,7 +59,7 @@ func Parse(base, name string) (Backup, bool) {
 
 // renamings match what we and logrotate put after the stamp, in any order and number, since a logrotate stanza for
 // messages.journal.* catches its own files again: .1, .1.gz, .2.gz, -20260328, .zst, .1.gz.1.gz.
-var renamings = regexp.MustCompile(`^(\.[0-9]{1,4}|-[0-9]{8}(-?[0-9]+)?|\.gz|\.zst|\.age)*$`)
+var renamings = regexp.MustCompile(`^(\.[0-9]{1,4}|-[0-9]{8}(-?[0-9]+)?|` + compression + `)*$`)
 
 // StampOf returns the stamp in the name of a backup of base, also when logrotate has renamed the backup, after which it
 // is not ours any more.

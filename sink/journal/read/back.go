@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"hbjournal/sink/journal"
-	"hbjournal/sink/names"
 )
 
 // A Back is a Source that reads a journal backwards: the live file first, each file from its end.
@@ -31,10 +30,9 @@ func openBack(opt Options, room *scratch) *Back {
 		s.files = newBackChain(opt)
 		return s
 	}
-	paths, ordered := names.Sort(opt.Paths)
-	paths = slices.Clone(paths)
-	slices.Reverse(paths)
-	s.files, s.ordered = &list{paths: paths, stdin: opt.Stdin, opener: newOpener(opt)}, ordered
+	named, ordered := newList(opt)
+	slices.Reverse(named.named)
+	s.files, s.ordered = named, ordered
 	return s
 }
 
@@ -98,8 +96,7 @@ func (s *Back) open(ctx context.Context, b *Block) error {
 	default:
 		s.text, s.end, err = f.spill(ctx)
 	}
-	if s.start == nil {
-		end := f.at(s.end)
+	if end := f.at(s.end); s.start == nil && !f.placeless() {
 		s.start = &end
 	}
 	if errors.As(err, &b.Fault) {

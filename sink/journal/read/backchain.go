@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"time"
 
@@ -35,13 +36,17 @@ func (c *backChain) try() (*file, error) {
 	}
 	for c.at > 0 {
 		candidate := c.files[c.at-1]
-		if candidate == c.passed {
+		if c.skips(candidate) {
 			c.at--
 			continue
 		}
+		from := c.from
 		f, err := c.openNew(candidate)
 		if !errors.Is(err, errMoved) {
 			c.at--
+		}
+		if f == nil && c.from.Before(candidate.Stamp) && c.at > 0 && c.files[c.at-1].Stamp.Equal(candidate.Stamp) {
+			c.from, err = from, nil // It cannot be read, and the file that it is a copy of comes next.
 		}
 		if f != nil || err != nil {
 			return f, err
@@ -55,7 +60,7 @@ func (c *backChain) relist() error {
 	if err := c.renew(); err != nil {
 		return err
 	}
-	c.at, c.stale = c.listing.from(c.from.Add(time.Second)), false
+	c.at, c.stale = c.upTo(c.from), false
 	return nil
 }
 
@@ -65,22 +70,24 @@ func (c *backChain) openLive() (*file, error) {
 	if err != nil {
 		return nil, err
 	}
+	todo := c.marks()
 	f, err := c.opener.open(names.File{Path: filepath.Join(c.dir, c.base)})
-	if errors.Is(err, fs.ErrNotExist) && !newest.IsZero() {
-		c.from, c.ended = newest, true
+	if errors.Is(err, fs.ErrNotExist) && len(c.files) > 0 {
+		c.from, c.todo, c.ended = newest, todo, true
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
 	again, err := c.newest()
-	if err == nil && !again.Equal(newest) {
+	if err == nil && (!again.Equal(newest) || !maps.Equal(c.marks(), todo)) {
 		err = errMoved // It was rotated: which of the two files is open now is not sure.
 	}
 	if err != nil {
 		_ = f.close() // It was only looked at.
 		return nil, err
 	}
+	c.todo = todo
 	if c.from = newest; !newest.IsZero() {
 		c.seen = map[uint64]bool{} // Not nil: the live file is newer than that stamp.
 	}
@@ -92,12 +99,11 @@ func (c *backChain) newest() (time.Time, error) {
 	if err := c.renew(); err != nil {
 		return time.Time{}, err
 	}
-	backups := c.backups()
-	c.at, c.stale = len(backups), false
-	if len(backups) == 0 {
+	c.at, c.stale = len(c.backups()), false
+	if len(c.own) == 0 {
 		return time.Time{}, nil
 	}
-	return backups[len(backups)-1].Stamp, nil
+	return c.own[len(c.own)-1].Stamp, nil
 }
 
 // seek does nothing: a backward reading stops by itself at the first block that is too old.

@@ -29,17 +29,18 @@ const maxStepBack = time.Minute
 // errMoved says that the files changed while one was opened: the directory is to be listed again.
 var errMoved = errors.New("journal files moved")
 
-// A chain walks the files of one journal by the stamps in their names, the live file last. Files may be renamed,
+// A chain walks the files of one journal, backups by the stamps in their names, the live file last. Files may be renamed,
 // compressed, pruned and added while it walks: a stamp stays with its content whatever happens to the rest of the name,
-// and a stamp with several files is sorted out by their first lines.
+// and a stamp with several files is sorted out by their first lines. Those that another program rotated have their places
+// among the backups and are known by their first lines alone, so that each is read once under whatever names it has meanwhile.
 type chain struct {
 	listing
 	bounds
-	opener *opener
+	settled
 	at     int             // index in files of the next candidate
 	stale  bool            // the files are to be listed before the next step
-	from   time.Time       // all files with an earlier stamp have been dealt with
-	moved  time.Time       // stamp of the last candidate that had lost its name when it was opened
+	from   time.Time       // all backups with an earlier stamp have been dealt with
+	moved  mark            // of the last candidate that had lost its name when it was opened
 	seen   map[uint64]bool // of the stamp from: the files with these fingerprints have been dealt with
 	passed names.File      // name that the newest of them had then
 	last   *file           // handed out last
@@ -50,7 +51,10 @@ type chain struct {
 }
 
 func newChain(opt Options) *chain {
-	return &chain{listing: listing{dir: opt.Dir, base: opt.Base}, bounds: boundsOf(opt), opener: newOpener(opt), stale: true, step: 1}
+	return &chain{
+		listing: listing{dir: opt.Dir, base: opt.Base, opener: newOpener(opt)},
+		bounds:  boundsOf(opt), stale: true, step: 1,
+	}
 }
 
 func (c *chain) next() (*file, error) { return c.walk(c.try) }
@@ -85,7 +89,7 @@ func (c *chain) try() (*file, error) {
 	}
 	for backups := c.backups(); c.at < len(backups); {
 		candidate := backups[c.at]
-		if candidate == c.passed {
+		if c.skips(candidate) {
 			c.at++
 			continue
 		}
@@ -94,11 +98,30 @@ func (c *chain) try() (*file, error) {
 			c.at++
 		}
 		if f != nil || err != nil {
-			c.lost = c.last != nil && !c.holds(c.last.Stamp) && !candidate.Stamp.Equal(c.moved)
+			c.lost = c.last != nil && !c.holds(c.last) && c.markOf(candidate) != c.moved
 			return f, err
 		}
 	}
 	return c.openLive()
+}
+
+// skips reports whether a file is not to be read, as far as its name and what is known of it tell.
+func (c *chain) skips(f names.File) bool {
+	switch {
+	case f.Rotated:
+		return c.isSettled(c.held[f.Path])
+	case c.step > 0:
+		return f == c.passed || f.Stamp.Before(c.from)
+	}
+	return f == c.passed || f.Stamp.After(c.from)
+}
+
+// markOf is what a listed file is known by.
+func (c *chain) markOf(f names.File) mark {
+	if f.Rotated {
+		return c.held[f.Path].mark()
+	}
+	return mark{stamp: f.Stamp.Unix()}
 }
 
 // relist lists the files, and goes to the first that has not been dealt with.
@@ -107,15 +130,35 @@ func (c *chain) relist() error {
 		return err
 	}
 	c.at, c.stale = c.listing.from(c.from), false
+	if c.ended {
+		c.findLast()
+	}
 	return nil
+}
+
+// findLast sees whether the file that was handed out as the live one has been renamed by another program, or compressed.
+func (c *chain) findLast() {
+	if len(c.held) == 0 || c.last == nil || !c.last.Live() {
+		return
+	}
+	c.last.identify()
+	c.settle(c.last, true)
+	for path, k := range c.held {
+		if k.is(c.last.info) && k.hash == c.last.fingerprint.hash || k.hash == c.last.fingerprint.hash && k.hash != 0 && !c.current() {
+			c.last.File, c.ended = names.File{Path: path, Rotated: true}, false
+			return
+		}
+	}
 }
 
 // openNew opens a backup, or gives nil if its content was read already, perhaps under another name.
 func (c *chain) openNew(candidate names.File) (*file, error) {
+	if candidate.Rotated {
+		return c.openRotated(candidate)
+	}
 	f, err := c.opener.open(candidate)
 	if errors.Is(err, fs.ErrNotExist) {
-		c.stale, c.moved = true, candidate.Stamp
-		return nil, errMoved
+		return nil, c.lostName(candidate)
 	}
 	copied := candidate.Stamp.Equal(c.from) && len(c.seen) > 0
 	if err != nil && !copied {
@@ -128,10 +171,46 @@ func (c *chain) openNew(candidate names.File) (*file, error) {
 	if wasLive && c.step > 0 {
 		c.last.File, c.ended = f.File, false
 	}
-	if wasLive || c.copiesLive(f) || f.same(c.last) || copied && (c.seen[f.fingerprint.hash] || f.fingerprint.hash == 0) {
+	known := copied && (c.seen[f.fingerprint.hash] || f.fingerprint.hash == 0) || c.wasRotated(f)
+	if wasLive || known || c.copiesLive(f) || f.same(c.last) {
 		c.pass(f)
 		return nil, f.close()
 	}
+	return f, nil
+}
+
+// index is that of the candidate in files.
+func (c *chain) index() int {
+	if c.step > 0 {
+		return c.at
+	}
+	return c.at - 1
+}
+
+// lostName is the error for a file that is not there any more under the name that it had.
+func (c *chain) lostName(candidate names.File) error {
+	c.stale, c.moved = true, c.markOf(candidate)
+	return errMoved
+}
+
+// openRotated opens a file that another program rotated, or gives nil if it is a copy of the live one.
+func (c *chain) openRotated(candidate names.File) (*file, error) {
+	known := c.held[candidate.Path]
+	f, err := c.opener.open(candidate)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (!known.is(f.info) || f.fingerprint.hash != known.hash) {
+		if f != nil {
+			_ = f.close() // It is another one.
+		}
+		return nil, c.lostName(candidate)
+	}
+	if err != nil {
+		c.add(known.mark(), true)
+		return nil, &CorruptError{Path: candidate.Path, Err: err}
+	}
+	if c.copiesLive(f) {
+		return nil, f.close()
+	}
+	f.from = c.startOf(c.index())
 	return f, nil
 }
 
@@ -144,10 +223,10 @@ func (c *chain) wasLive(f *file) bool {
 	return f.same(c.last) || !f.plain && f.fingerprint.hash == c.last.fingerprint.hash && f.fingerprint.hash != 0
 }
 
-// copiesLive reports whether f is a compressed copy of the live file, still to be read, which holds the same lines and perhaps
-// more since. It costs an opening of the live file for each compressed backup.
+// copiesLive reports whether f is a copy of the live file, still to be read, which holds the same lines and perhaps more since:
+// a compressed one, or one that another program made. It costs an opening of the live file for each such file.
 func (c *chain) copiesLive(f *file) bool {
-	if f.plain || f.fingerprint.hash == 0 || c.ended {
+	if f.plain && !f.Rotated || f.fingerprint.hash == 0 || c.ended {
 		return false
 	}
 	live, err := c.opener.open(names.File{Path: filepath.Join(c.dir, c.base)})
@@ -207,7 +286,10 @@ func (c *chain) newer(live *file) (bool, error) {
 		return false, err
 	}
 	for _, f := range c.backups()[c.at:] {
-		if f.Stamp.Equal(c.from) && c.seen != nil {
+		if !f.Rotated && f.Stamp.Equal(c.from) && c.seen != nil || c.skips(f) {
+			continue
+		}
+		if k := c.held[f.Path]; k != nil && live != nil && k.hash == live.fingerprint.hash && k.hash != 0 {
 			continue
 		}
 		if info, err := os.Stat(f.Path); live == nil || err != nil || !os.SameFile(info, live.info) {
@@ -219,11 +301,17 @@ func (c *chain) newer(live *file) (bool, error) {
 
 // pass marks f as dealt with.
 func (c *chain) pass(f *file) {
-	if f.Live() {
+	c.settle(f, f.Rotated)
+	switch {
+	case f.Live():
 		f.from, c.ended = c.from, true
 		if c.seen != nil {
 			f.from = c.from.Add(time.Second)
 		}
+		backups := c.backups()
+		f.behind = len(backups) > 0 && backups[len(backups)-1].Rotated
+		return
+	case f.Rotated:
 		return
 	}
 	f.from, c.passed = f.Stamp, f.File
@@ -242,11 +330,14 @@ func (c *chain) current() bool {
 // find sets the chain so that next gives the file that at points into, and reports whether that file exists.
 func (c *chain) find(at Cursor) (bool, error) {
 	c.from = at.From
-	if err := c.relist(); err != nil || at.First == 0 {
+	if err := c.relist(); err != nil {
 		return false, err
 	}
-	for i := c.at; i < len(c.files); i++ {
-		candidate, err := c.opener.open(c.files[i])
+	for i := c.at; i < len(c.files) && at.First != 0; i++ {
+		if !c.files[i].Stamp.IsZero() && c.files[i].Stamp.Before(at.From) {
+			continue
+		}
+		candidate, err := c.openFirst(i)
 		if err != nil {
 			continue // It was moved, or cannot be read: next reports that.
 		}
@@ -255,16 +346,32 @@ func (c *chain) find(at Cursor) (bool, error) {
 			return false, err
 		}
 		if found {
-			c.from, c.at = c.startOf(i), i
+			c.startAt(i)
 			return true, nil
 		}
 	}
+	c.settleBefore(c.behind(at.From))
 	return false, nil
+}
+
+// startAt sets the chain so that next gives files[i].
+func (c *chain) startAt(i int) {
+	c.from, c.at = c.startOf(i), i
+	c.settleBefore(i)
+}
+
+// settleBefore takes the files before files[i] that another program rotated for dealt with.
+func (c *chain) settleBefore(i int) {
+	for _, f := range c.files[:i] {
+		if f.Rotated {
+			c.add(c.held[f.Path].mark(), true)
+		}
+	}
 }
 
 // forget sets the chain back to its beginning.
 func (c *chain) forget() {
-	*c = chain{listing: c.listing, bounds: c.bounds, opener: c.opener, stale: true, step: c.step, follow: c.follow}
+	*c = chain{listing: c.listing, bounds: c.bounds, stale: true, step: c.step, follow: c.follow}
 }
 
 // seek leaves out the files before the last one that begins before since, as far as halving finds it.
@@ -272,9 +379,9 @@ func (c *chain) seek(since int64) error {
 	if err := c.relist(); err != nil {
 		return err
 	}
-	i, err := lastBefore(len(c.files), since, func(i int) (*file, error) { return c.opener.open(c.files[i]) })
+	i, err := lastBefore(len(c.files), since, c.openFirst)
 	if i > 0 {
-		c.from, c.at = c.startOf(i), i
+		c.startAt(i)
 	}
 	return err
 }

@@ -37,6 +37,7 @@ type Follower struct {
 	held      int             // files that may be held open after the current one
 	durable   bool            // a file is forced to the disk before it is left
 	synced    int64           // bytes of the current file that were forced to the disk
+	before    Cursor          // the end of the file before the current one
 }
 
 const (
@@ -205,8 +206,18 @@ func (f *Follower) laterHolds() (bool, error) {
 	return false, nil
 }
 
+// position is that behind what was read.
+func (f *Follower) position() Cursor {
+	at := f.files[0].at(f.lines.offset)
+	if f.files[0].placeless() && f.before != (Cursor{}) {
+		return f.before
+	}
+	return at
+}
+
 // advance leaves the current file for the next one.
 func (f *Follower) advance() error {
+	f.before = f.position()
 	var errSync error
 	if f.durable {
 		errSync = f.Sync()

@@ -150,7 +150,7 @@ func (p *poller) park(context.Context) error {
 	if p.f == nil {
 		return nil
 	}
-	p.at = p.f.files[0].at(p.f.lines.offset)
+	p.at = p.f.position()
 	return p.Close()
 }
 

@@ -111,15 +111,16 @@ func (c *chain) again(f *file) *file {
 	}
 	const tries = 3
 	for range tries {
-		files, err := names.Files(c.dir, c.base)
+		files, held, err := c.list()
 		if err != nil {
 			return nil
 		}
-		for _, candidate := range files {
-			if candidate.Live() || !candidate.Stamp.Before(f.from) {
-				if g := c.opener.reopen(f, candidate); g != nil {
-					return g
-				}
+		for i, candidate := range files {
+			if candidate.Rotated && held[i].hash != f.fingerprint.hash || !candidate.Stamp.IsZero() && candidate.Stamp.Before(f.from) {
+				continue
+			}
+			if g := c.opener.reopen(f, candidate); g != nil {
+				return g
 			}
 		}
 	}

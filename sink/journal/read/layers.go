@@ -38,6 +38,13 @@ const (
 	magicLz4   = "\x04\x22\x4d\x18"
 	magicAge   = "age-encryption.org/"
 	magicArmor = "-----BEGIN AGE ENCRYPTED FILE-----"
+
+	magicLzma     = "\x5d\x00\x00"
+	magicLzop     = "\x89LZO\x00"
+	magicLzip     = "LZIP"
+	magicCompress = "\x1f\x9d"
+	magicZip      = "PK\x03\x04"
+	magic7z       = "7z\xbc\xaf\x27\x1c"
 )
 
 // layers are those that an opener knows.
@@ -48,6 +55,12 @@ func (o *opener) layers() []layer {
 		{prefix(magicBzip2), func(wrapped *bufio.Reader) (io.Reader, error) { return bzip2.NewReader(wrapped), nil }},
 		{prefix(magicXz), refuse("compressed with xz: unpack it first, with xz -d")},
 		{prefix(magicLz4), refuse("compressed with lz4: unpack it first, with lz4 -d")},
+		{prefix(magicLzma), refuse("compressed with lzma: unpack it first, with xz -d")},
+		{prefix(magicLzop), refuse("compressed with lzop: unpack it first, with lzop -d")},
+		{prefix(magicLzip), refuse("compressed with lzip: unpack it first, with lzip -d")},
+		{prefix(magicCompress), refuse("compressed with compress: unpack it first, with gzip -d")},
+		{prefix(magicZip), refuse("in a zip archive: unpack it first, with unzip")},
+		{prefix(magic7z), refuse("in a 7z archive: unpack it first, with 7z x")},
 		{prefix(magicAge), func(wrapped *bufio.Reader) (io.Reader, error) { return o.openAge(wrapped) }},
 		{prefix(magicArmor), func(wrapped *bufio.Reader) (io.Reader, error) { return o.openAge(wrapped) }},
 	}

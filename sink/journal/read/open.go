@@ -40,6 +40,8 @@ type file struct {
 	opener      *opener
 	count       *atomic.Int64 // that of the opener, once the first line was looked at
 	from        time.Time     // all backups that are older than this file have earlier stamps than this
+	behind      bool          // the file before it has no stamp, so that from alone does not tell where this one is
+	closed      bool
 }
 
 // fingerprint is what a file is known by after it has been renamed or compressed: its first line.
@@ -150,8 +152,18 @@ func (f *file) at(offset int64) Cursor {
 	return Cursor{From: f.from, First: f.fingerprint.hash, Offset: offset}
 }
 
+// placeless reports whether a position in f says nothing: without a line to know it by, and behind a file without a stamp.
+// The end of that file is to be given in its place.
+func (f *file) placeless() bool { return f.behind && f.fingerprint.hash == 0 }
+
 // growing reports whether f may be the file that is being written.
 func (f *file) growing() bool { return f.regular && f.Live() }
+
+// mayGrow also holds for a file that has just been rotated by another program: its writer goes on in it for a moment.
+func (f *file) mayGrow() bool {
+	const moment = 10 * time.Second
+	return f.growing() || f.Rotated && f.plain && time.Since(f.info.ModTime()) < moment
+}
 
 // unwrap sets text to what is in r below its layers, and returns how many there are, and what r begins with.
 func (f *file) unwrap(r io.Reader) (layers int, outer string, err error) {
@@ -174,6 +186,8 @@ func (f *file) close() error {
 	if f.raw == nil {
 		return nil
 	}
+	f.identify()
+	f.closed = true
 	return f.raw.Close()
 }
 

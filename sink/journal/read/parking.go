@@ -113,8 +113,9 @@ func (s *stream) wake(b *Block) error {
 
 // pass takes note of how far the current file was read.
 func (s *stream) pass() {
-	end := s.cur.at(s.lines.offset)
-	s.end = &end
+	if end := s.cur.at(s.lines.offset); s.end == nil || !s.cur.placeless() {
+		s.end = &end
+	}
 }
 
 // park implements parker.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"hbjournal/sink/journal"
-	"hbjournal/sink/names"
 )
 
 // Options say what a reading covers. Paths, if given, are the files; otherwise it is the journal Base in Dir, with all
@@ -52,8 +51,9 @@ func openStream(opt Options, room *scratch) (*stream, error) {
 	if len(opt.Paths) == 0 {
 		s.files = newChain(opt)
 	} else {
-		paths, ordered := names.Sort(opt.Paths)
-		s.files, s.ordered = &list{paths: paths, stdin: opt.Stdin, opener: newOpener(opt)}, ordered
+		var named *list
+		named, s.ordered = newList(opt)
+		s.files = named
 	}
 	if s.ordered && s.since != 0 {
 		return s, s.files.seek(s.since)
@@ -179,7 +179,7 @@ func (s *stream) seek() error {
 func (s *stream) fill(ctx context.Context, b *Block) error {
 	b.Path = s.cur.Path
 	err := s.lines.next(b)
-	for try := 0; err == io.EOF && s.cur.growing() && s.lines.unfinished() && try < tailTries; try++ {
+	for try := 0; err == io.EOF && s.cur.mayGrow() && s.lines.unfinished() && try < tailTries; try++ {
 		if err := wait(ctx, tailWait); err != nil {
 			return err
 		}
