@@ -80,6 +80,7 @@ func verify(ctx context.Context, r *reading, o *seal.VerifyOptions, asJSON bool)
 		if o == nil {
 			p.result(result, len(r.options.Journals))
 		}
+		r.sayBeside()
 		if broken > 0 && !interrupted {
 			return &hintedError{
 				fmt.Errorf("verify: %s, and %s of the seal", plural(result.Faults, "fault"), plural(broken, "fault")),
@@ -95,6 +96,20 @@ func verify(ctx context.Context, r *reading, o *seal.VerifyOptions, asJSON bool)
 		}
 		return &hintedError{fmt.Errorf("verify: %s", plural(result.Faults, "fault")), hint}
 	})
+}
+
+// sayBeside warns of the files that were not read though they look like the journal's own. They are no faults of it.
+func (r *reading) sayBeside() {
+	for _, j := range r.options.Each() {
+		paths, err := read.Beside(j)
+		if err != nil {
+			continue // Who reads the journal has reported that.
+		}
+		for _, path := range paths {
+			fmt.Fprintf(r.env.Stderr, "hbjournal: warning: %s was not read, since neither the journal nor logrotate gives such a name: name it to read it\n",
+				visible(path))
+		}
+	}
 }
 
 // verifyPrinter prints what Verify finds. Errors of writing are kept by w until it is flushed.

@@ -42,6 +42,33 @@ func Files(dir, base string) ([]File, error) {
 	return withoutLink(files), nil
 }
 
+// Beside returns the regular files in dir whose names begin like those of the journal base and are none of them, such as
+// messages.journal.bak, sorted. Other journals, which have state directories, and their files are left out.
+func Beside(dir, base string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("list journal files: %w", err)
+	}
+	states := map[string]bool{}
+	for _, e := range entries {
+		if e.IsDir() {
+			states[e.Name()] = true
+		}
+	}
+	var paths []string
+	for _, e := range entries {
+		rest, ok := strings.CutPrefix(e.Name(), base)
+		if _, isOurs := fileOf(base, e.Name()); !ok || isOurs || !e.Type().IsRegular() || !strings.ContainsAny(rest[:1], ".-_~") {
+			continue
+		}
+		of, _ := BaseOf(e.Name())
+		if !states["."+e.Name()+".d"] && !states["."+of+".d"] {
+			paths = append(paths, filepath.Join(dir, e.Name()))
+		}
+	}
+	return paths, nil
+}
+
 // fileOf returns what name, which is its path as well, is among the files of the journal base.
 func fileOf(base, name string) (File, bool) {
 	if name == base {

@@ -1,6 +1,7 @@
 package names
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -74,6 +75,23 @@ func TestFilesLeavesOutWhatIsNotOfTheJournal(t *testing.T) {
 	want := []string{base + ".10.xz", base + ".2.gz", base + ".1", backup(1) + ".1", backup(1), backup(1) + ".gz", backup(2), base}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+	for _, name := range []string{base + "-other", base + "-other.20260328-120000.gz"} {
+		put(t, filepath.Join(dir, name)) // They are another journal.
+	}
+	if err := os.Mkdir(filepath.Join(dir, "."+base+"-other.d"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	beside, err := Beside(dir, base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, path := range beside {
+		beside[i] = filepath.Base(path)
+	}
+	want = []string{base + ".1.bak", backup(0) + ".bak", base + ".old", base + "~"}
+	if !slices.Equal(beside, want) {
+		t.Errorf("beside: got %v, want %v", beside, want)
 	}
 }
 

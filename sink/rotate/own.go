@@ -8,8 +8,8 @@ import (
 	"hbjournal/sink/names"
 )
 
-// Owns reports whether path is one of the files of the journal name in dir: the live one, a backup, also one that
-// logrotate has renamed, or anything in the state directory. It does not matter how path is spelled, whether it is
+// Owns reports whether path is one of the files of the journal name in dir: the live one, a backup, one that
+// logrotate has made of either, or anything in the state directory. It does not matter how path is spelled, whether it is
 // there already, or through which symbolic or hard links it leads there.
 func Owns(dir, name, path string) bool {
 	path = resolve(path)
@@ -20,8 +20,9 @@ func ownsName(dir, name, path string) bool {
 	if !isSame(filepath.Dir(path), dir) {
 		return false
 	}
-	_, isBackup := names.StampOf(name, filepath.Base(path))
-	return isBackup || filepath.Base(path) == name
+	file := filepath.Base(path)
+	_, isBackup := names.StampOf(name, file)
+	return isBackup || file == name || names.IsRotated(name, file)
 }
 
 // isWithin reports whether path is dir or lies below it.

@@ -240,6 +240,9 @@ func (e *examination) stock() (s stock, err error) {
 	var recent int64
 	var first, last time.Time
 	for i, f := range files {
+		if f.Rotated {
+			continue // It is not counted by any limit.
+		}
 		info, err := os.Lstat(f.Path)
 		if err != nil {
 			continue // It has just been removed.
