@@ -212,7 +212,7 @@ func (w *work) recover(ctx context.Context) error {
 		return w.stop(fmt.Errorf("checkpoint %s: %w", w.s.dir.path(fileCheckpoint), err))
 	}
 	w.ledger = readLedger(w.s.dir, w.origin)
-	files, err := names.Files(w.s.opts.Dir, w.s.opts.Base)
+	files, err := read.Files(w.s.opts.Dir, w.s.opts.Base)
 	if err != nil {
 		return err
 	}
@@ -245,7 +245,7 @@ func (w *work) backups(files []names.File) []string {
 		if f.Live() || turned[name] || turned[strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst")] {
 			continue
 		}
-		if f.Stamp.Equal(stamp.Stamp) && strings.HasPrefix(f.Path, stamp.Path+".") {
+		if !f.Rotated && f.Stamp.Equal(stamp.Stamp) && strings.HasPrefix(f.Path, stamp.Path+".") {
 			continue // A compressed copy that is not whole yet.
 		}
 		stamp = f
