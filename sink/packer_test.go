@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"hbjournal/sink/crypt"
 	"hbjournal/sink/journal/read"
 	"hbjournal/sink/names"
 	"hbjournal/sink/rotate"
@@ -21,7 +22,13 @@ import (
 // line may be torn, of a process that was killed in the middle of a write; the next start mends that.
 func numbersOf(t *testing.T, dir string) (numbers []int) {
 	t.Helper()
-	source, err := read.Open(read.Options{Dir: dir, Base: "messages.journal"})
+	return numbersBy(t, dir, nil)
+}
+
+// numbersBy is numbersOf for a journal with encrypted backups.
+func numbersBy(t *testing.T, dir string, by read.Decrypter) (numbers []int) {
+	t.Helper()
+	source, err := read.Open(read.Options{Dir: dir, Base: "messages.journal", Decrypter: by})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,9 +63,18 @@ func checkRow(t *testing.T, numbers []int) {
 	}
 }
 
-// victimOptions are those of the process that is killed: it rotates every few milliseconds and is always compressing.
+// victimOptions are those of the process that is killed: it rotates every few milliseconds and is always compressing, or also
+// encrypting to the recipient VICTIM_ENCRYPTS_TO.
 func victimOptions(dir string) Options {
-	return Options{Dir: dir, MaxBytes: 40_000, Compress: "gzip", Fsync: FsyncNever}
+	o := Options{Dir: dir, MaxBytes: 40_000, Compress: "gzip", Fsync: FsyncNever}
+	if to := os.Getenv(encryptsTo); to != "" {
+		recipients, err := crypt.ParseRecipients([]string{to})
+		if err != nil {
+			panic(err)
+		}
+		o.Encrypter = recipients
+	}
+	return o
 }
 
 // victim is the process that TestKillWhileCompressing kills. It writes numbered messages to the journal in dir.
