@@ -2,8 +2,10 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strconv"
 
@@ -31,7 +33,7 @@ type place struct{ dir, file string }
 
 func (p place) String() string { return filepath.Join(p.dir, p.file) }
 
-// places are the journals that the files to be read are of. Whose standard input is cannot be told.
+// places are the journals that the files to be read are of. Whose a pipe is cannot be told.
 func (s *selection) places() []place {
 	var all []place
 	var paths []string
@@ -42,10 +44,13 @@ func (s *selection) places() []place {
 	}
 	for _, path := range paths {
 		if path == read.Stdin {
-			continue
+			path = pathOf(s.environ.Stdin)
 		}
 		if real, err := filepath.EvalSymlinks(path); err == nil {
 			path = real
+		}
+		if path == "" {
+			continue
 		}
 		p := place{filepath.Dir(path), filepath.Base(path)}
 		if base, backup := names.BaseOf(p.file); backup {
@@ -54,6 +59,19 @@ func (s *selection) places() []place {
 		all = append(all, p)
 	}
 	return all
+}
+
+// pathOf is a name of an open file, such as that which standard input was redirected to, where the system has one.
+func pathOf(r io.Reader) string {
+	file, ok := r.(*os.File)
+	if !ok {
+		return ""
+	}
+	path, err := filepath.EvalSymlinks(fmt.Sprintf("/dev/fd/%d", file.Fd()))
+	if err != nil {
+		return "" // A pipe has none.
+	}
+	return path
 }
 
 // listening are the addresses at which the daemon that writes a journal receives: those that it left word of, or else those
