@@ -12,6 +12,7 @@ import (
 type row struct {
 	receiver interface {
 		run()
+		kill()
 		term()
 		texts() []string
 	}
@@ -165,11 +166,42 @@ func (r *row) loseAnswer(t *testing.T) {
 	}
 }
 
+// killReceiver kills the receiver at a random byte and starts it again. What it had confirmed and not stored is its own loss,
+// which is measured; the sender has to go on by itself, and the next journal has to arrive whole.
+func (r *row) killReceiver(t *testing.T) {
+	lost, kills := 0, (points()+2)/3
+	for range kills {
+		struck := r.strikeAt(r.random.IntN(r.sent))
+		p := r.book.shipper(t, r.url, r.book.name())
+		select {
+		case <-struck:
+			r.receiver.kill()
+			r.receiver.run()
+		case <-p.ended:
+		}
+		<-p.ended
+		if p.err != nil {
+			t.Fatalf("forward: %v\n%s", p.err, p.said())
+		}
+		r.receiver.term() // It stores what it still holds.
+		r.receiver.run()
+		now := counts(t, r.receiver.texts())
+		for seq := range r.book.messages {
+			lost += max(0, r.had[seq]+1-now[seq])
+		}
+		r.had = now
+	}
+	t.Logf("killed %d times, it lost %d messages of those that it had confirmed", kills, lost)
+	r.proxy.watch(nil)
+	r.book.ship(t, r.url, r.book.name())
+	r.check(t, batchLines)
+}
+
 func (r *row) cells(t *testing.T) {
 	for _, cell := range []struct {
 		name string
 		try  func(*testing.T)
-	}{{"killed sender", r.killSender}, {"ended receiver", r.endReceiver}, {"cut connection", r.cut}, {"lost answer", r.loseAnswer}} {
+	}{{"killed sender", r.killSender}, {"ended receiver", r.endReceiver}, {"cut connection", r.cut}, {"lost answer", r.loseAnswer}, {"killed receiver", r.killReceiver}} {
 		t.Run(cell.name, cell.try)
 	}
 }
