@@ -162,6 +162,14 @@ func rows(t *testing.T, f func(*testing.T, Row)) {
 		r, _ := httpRow(t, nil)
 		f(t, r)
 	})
+	t.Run("syslog", func(t *testing.T) { f(t, syslogRow(t)) })
+	for name, k := range stands(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, _, _ := k.row(t, nil)
+			f(t, r)
+		})
+	}
 }
 
 func TestRotationAndCompressionBetweenRuns(t *testing.T) {

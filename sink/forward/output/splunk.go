@@ -179,12 +179,23 @@ func hecVerdict(a answer, n int) (verdict, error) {
 	return v, a.refusal()
 }
 
+// maxPollErrors is how often in a row asking may go wrong. To ask again doubles nothing; to send again does.
+const maxPollErrors = 4
+
 // indexed waits until all pieces in s.waiting are indexed, and takes those that are out of it.
 func (s *splunk) indexed(ctx context.Context) error {
-	pause, end := 50*time.Millisecond, time.Now().Add(s.patience)
+	pause, end, wrong := 50*time.Millisecond, time.Now().Add(s.patience), 0
 	for {
-		if err := s.poll(ctx); err != nil || len(s.waiting) == 0 {
-			return err
+		err := s.poll(ctx)
+		switch {
+		case err != nil:
+			if wrong++; wrong > maxPollErrors || ctx.Err() != nil {
+				return err
+			}
+		case len(s.waiting) == 0:
+			return nil
+		default:
+			wrong = 0
 		}
 		if time.Now().After(end) {
 			return ambiguous("%d requests are not indexed after ack_timeout=%s", len(s.waiting), s.patience)
