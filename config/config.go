@@ -54,6 +54,7 @@ type Config struct {
 	DedupWindow   Duration `yaml:"dedup_window" env:"DEDUP_WINDOW" example:"1s" help:"copies of a message from the same address within this time count once, so keep it below the interval of heartbeats, which repeat by design; 0: off"`
 
 	ForwardTo    []string `yaml:"forward_to" env:"FORWARD_TO" list:"urls" example:"file:///srv/copy/ https://logs.example.com/in?token_file=/etc/hbjournal/token" help:"outputs that the journal is forwarded to, a list of URLs with white space between; see 'hbjournal forward --help'"`
+	ForwardHold  Size     `yaml:"forward_hold" env:"FORWARD_HOLD" example:"10GB" help:"backups that an output still needs are kept beyond the limits until the journal takes this much, and journal_min_free wins; 0: outputs keep nothing"`
 	ReceiverName string   `yaml:"receiver_name" env:"RECEIVER_NAME" example:"rx1" help:"name of this journal at those that it is forwarded to, of a-z, 0-9, _ and -; empty: the host name with dots as -"`
 
 	HTTPAddr string `yaml:"http_addr" env:"HTTP_ADDR" words:"off" example:"127.0.0.1:9504" help:"address of /healthz, /readyz, /stats and /metrics; empty or off: none"`

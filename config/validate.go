@@ -30,6 +30,7 @@ func (l *loader) validate() {
 	check.seal()
 	check.that("listen_addr", len(c.ListenAddr) > 0 && !slices.ContainsFunc(c.ListenAddr, isNoAddress),
 		"give host:port or :port, a list with commas")
+	check.that("forward_hold", c.ForwardHold >= 0, "give 0 (outputs keep nothing) or more")
 	check.that("receiver_name", c.ReceiverName == "" || isReceiver.MatchString(c.ReceiverName), "give 1 to 63 of a-z, 0-9, _ and -")
 	check.between("listen_buffer", c.ListenBuffer, 4*KiB, GiB)
 	check.between("max_message_size", c.MaxMessageSize, KiB, 64*MiB)

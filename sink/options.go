@@ -51,6 +51,10 @@ type Options struct {
 	// Sealer makes what is written provable; nil: nothing does. Whatever becomes of it, the journal goes on.
 	Sealer Sealer
 
+	// Holder has a say in pruning, up to HoldBytes of the live file and all backups; nil or 0: nobody has.
+	Holder    rotate.Holder
+	HoldBytes int64
+
 	Now func() time.Time // nil: time.Now
 	Log zerolog.Logger   // start, rotation, clean-up, faults and their end; zero value: silent
 }
@@ -107,6 +111,8 @@ func (o Options) rotate(onRotate func()) rotate.Options {
 		WrittenAt: writtenAt,
 		OnRotate:  onRotate,
 		Sealer:    sealer,
+		Holder:    o.Holder,
+		HoldBytes: o.HoldBytes,
 		Now:       o.Now,
 		Log:       o.Log,
 	}

@@ -106,12 +106,15 @@ func (d *daemon) openJournal() error {
 	if sealer != nil {
 		options.Sealer = sealer
 	}
+	holding := holdingOf(cfg, d.log.Logger)
+	options.Holder, options.HoldBytes, options.MayEncrypt = holding, int64(cfg.ForwardHold), holding.mayEncrypt
 	journal, err := sink.Open(options)
 	if err != nil {
 		sealer.Abandon()
 		return journalHint(err, cfg)
 	}
 	d.journal, d.sealer = journal, sealer
+	holding.open(journal)
 	// Without the note 'hbjournal health' and 'replay' go by their own settings, so a disk that takes none is no fault.
 	word := serving{PID: os.Getpid(), Listen: d.listener.Addrs(), HTTP: d.statusAddr()}
 	if err := servingNoteOf(cfg.JournalDir, cfg.JournalFile).write(word); err != nil {

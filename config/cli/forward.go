@@ -208,13 +208,10 @@ func (f *forwarder) loopOptions(s shipment) (forward.Options, error) {
 	}
 	opt.Filter, err = journal.NewFilter(journal.FilterOptions{Since: f.since, Until: f.until, Fields: fields})
 	opt.Journal.Since, opt.Journal.Until, opt.Start = f.since, f.until, forward.Start{Since: f.since}
-	opt.Name += backfillEnding
-	opt.StateDir += backfillEnding
+	opt.Name += forward.BackfillEnding
+	opt.StateDir += forward.BackfillEnding
 	return opt, err
 }
-
-// backfillEnding is added to the name of an output for the state of its backfill.
-const backfillEnding = ".backfill"
 
 func (f *forwarder) urls(given, configured []string) ([]string, error) {
 	if len(given) > 0 {

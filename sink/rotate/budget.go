@@ -15,6 +15,7 @@ type surroundings struct {
 	now  time.Time
 	live int64 // bytes of the live file
 	free int64 // bytes free on the disk
+	done int   // backups, from the oldest on, that no Holder needs
 }
 
 // The limits on backups, by their names in the log.
@@ -23,6 +24,7 @@ const (
 	limitAge     = "max_age"
 	limitTotal   = "max_total_size"
 	limitFree    = "min_free"
+	limitHold    = "hold" // of Options.HoldBytes
 )
 
 // excess returns the limits for which the oldest backups must go, which have so many bytes together, one of each backup,
@@ -31,6 +33,9 @@ func (o Options) excess(backups []stock, bytes int64, s surroundings) (why []str
 	total := s.live + bytes
 	for i, b := range backups {
 		limit := o.exceeded(len(backups)-i, total, s.free, s.now.Sub(b.made))
+		if limit != "" && o.HoldBytes > 0 && i >= s.done {
+			limit = o.overrides(total, s.free)
+		}
 		if limit == "" {
 			break
 		}
@@ -88,7 +93,9 @@ func (f *File) prune() error {
 	around, errFree := f.surroundings()
 	errs := []error{errStock, errFree}
 	known := &f.inventory
+	around.done = f.doneWith(known.stocks)
 	why := f.opts.excess(known.stocks, known.bytes, around)
+	f.tellLosing(known.stocks[min(around.done, len(why)):len(why)])
 	f.tellPruning(known.stocks, why)
 	var stuck []stock
 	for i, b := range known.stocks[:len(why)] {
@@ -140,6 +147,8 @@ func (o Options) allowed(limit string) fmt.Stringer {
 		return number(o.MaxTotalBytes)
 	case limitFree:
 		return number(o.MinFreeBytes)
+	case limitHold:
+		return number(o.HoldBytes)
 	}
 	return number(o.MaxBackups)
 }

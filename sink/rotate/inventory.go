@@ -114,7 +114,9 @@ func (f *File) bytesOf(b names.Backup) (int64, error) {
 	return info.Size(), nil
 }
 
-func (o Options) limitsBytes() bool { return o.MaxTotalBytes > 0 || o.MinFreeBytes > 0 }
+func (o Options) limitsBytes() bool {
+	return o.MaxTotalBytes > 0 || o.MinFreeBytes > 0 || o.HoldBytes > 0
+}
 
 // noteRotatedLocked enters the backup that a rotation has just made, with its size, for the next takeStock.
 func (f *File) noteRotatedLocked(name string, bytes int64) {
