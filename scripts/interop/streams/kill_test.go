@@ -1,32 +1,20 @@
 package streams
 
 import (
+	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"strconv"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
+	"hbjournal/sink/forward"
+	"hbjournal/sink/forward/killtest"
 	"hbjournal/sink/rotate"
 )
 
-const journalID = "0123456789abcdef0123456789abcdef"
-
-// points is at how many places a row of the kill table strikes: STREAMS_POINTS, or 10.
-func points() int {
-	if n, err := strconv.Atoi(os.Getenv("STREAMS_POINTS")); err == nil {
-		return n
-	}
-	return 10
-}
-
-// seed is that of the places: STREAMS_SEED, or 1.
-func seed() uint64 {
-	if n, err := strconv.ParseUint(os.Getenv("STREAMS_SEED"), 10, 64); err == nil {
-		return n
-	}
-	return 1
-}
+const journalID = killtest.ID
 
 const rowLines = 1200
 
@@ -36,12 +24,14 @@ type table struct {
 	dir    string
 	lines  []string
 	random *rand.Rand
+	states map[string]string
+	count  int
 	bytes  int // that go over the wire when nothing goes wrong
 }
 
 func newTable(t testing.TB, e engine) *table {
 	t.Helper()
-	tb := &table{engine: e, dir: t.TempDir(), random: rand.New(rand.NewPCG(seed(), 0))}
+	tb := &table{engine: e, dir: t.TempDir(), states: make(map[string]string), random: killtest.Random(t)}
 	tb.lines = writeJournal(t, tb.dir, rowLines, rotate.Options{MaxBytes: 100 << 10})
 	tb.between().watch(func(s seen) verdict {
 		tb.bytes += len(s.data)
@@ -53,8 +43,19 @@ func newTable(t testing.TB, e engine) *table {
 
 func (tb *table) sender(receiver string) *sender {
 	return &sender{
-		URL: tb.url(receiver), Dir: tb.dir, Journal: journalID, Receiver: receiver, Lines: int64(len(tb.lines)), Batch: 8 << 10,
+		URL: tb.url(receiver), Dir: tb.dir, State: tb.state(receiver), Journal: journalID, Receiver: receiver, Lines: int64(len(tb.lines)), Batch: 8 << 10,
 	}
+}
+
+// state is where the loop keeps what it knows; every third sender knows nothing but what the server says.
+func (tb *table) state(receiver string) string {
+	if tb.count++; tb.states[receiver] == "" {
+		tb.states[receiver] = filepath.Join(tb.dir, "state", receiver)
+	}
+	if tb.count%3 == 0 {
+		return ""
+	}
+	return tb.states[receiver]
 }
 
 // ship ships the journal as this receiver until all is there, and checks that it is.
@@ -87,7 +88,7 @@ func (tb *table) after(bytes int, strike func()) {
 
 // killSender kills the sender at a random byte of its way, up to three times.
 func (tb *table) killSender(t *testing.T) {
-	for i := range points() {
+	for i := range killtest.Kills() {
 		receiver := fmt.Sprintf("sender-%d", i)
 		for range 1 + i%3 {
 			struck := make(chan struct{})
@@ -106,7 +107,7 @@ func (tb *table) killSender(t *testing.T) {
 
 // killReceiver kills the server at a random byte, and starts it again on what its disk holds.
 func (tb *table) killReceiver(t *testing.T) {
-	for i := range points() {
+	for i := range killtest.Kills() {
 		receiver := fmt.Sprintf("receiver-%d", i)
 		struck := make(chan struct{})
 		tb.after(tb.random.IntN(tb.bytes), func() {
@@ -129,7 +130,7 @@ func (tb *table) killReceiver(t *testing.T) {
 
 // cutBefore cuts the connection in the middle of a message on its way there.
 func (tb *table) cutBefore(t *testing.T) {
-	for i := range points() {
+	for i := range killtest.Kills() {
 		nth := 0
 		tb.between().watch(func(s seen) verdict {
 			if s.toServer && tb.isSend(s.data) {
@@ -145,7 +146,7 @@ func (tb *table) cutBefore(t *testing.T) {
 
 // loseAnswer lets a message through, and cuts the connection instead of the answer.
 func (tb *table) loseAnswer(t *testing.T) {
-	for i := range points() {
+	for i := range killtest.Kills() {
 		nth, sent := 0, false
 		tb.between().watch(func(s seen) verdict {
 			if s.toServer && tb.isSend(s.data) {
@@ -182,7 +183,7 @@ func (tb *table) noAnswer(t *testing.T) {
 
 // cutAnywhere cuts the connection at random bytes, many times in one shipping.
 func (tb *table) cutAnywhere(t *testing.T) {
-	for i := range points() {
+	for i := range killtest.Kills() {
 		left := tb.random.IntN(tb.bytes / 4)
 		tb.between().watch(func(s seen) verdict {
 			if left -= len(s.data); left < 0 {
@@ -204,4 +205,62 @@ func runTable(t *testing.T, tb *table) {
 	t.Run("lost answer", tb.loseAnswer)
 	t.Run("no answer at all", tb.noAnswer)
 	t.Run("cut anywhere", tb.cutAnywhere)
+}
+
+// killRow is a row of the kill table that the loop's own harness works on: the journal is written, rotated and compressed while
+// its senders are killed.
+func killRow(e engine) killtest.Row {
+	row := killtest.Row{URL: e.url("r") + "&" + killtest.Batch, Receiver: "r", Doubles: killtest.Nothing}
+	row.Numbers = func(t testing.TB) []int {
+		var text strings.Builder
+		next := 0
+		for _, m := range e.messages(t, "r") {
+			if m.number != next {
+				t.Errorf("a message begins with line %d, want %d", m.number, next)
+			}
+			next = m.number + len(m.lines)
+			for _, line := range m.lines {
+				text.WriteString(line + "\n")
+			}
+		}
+		return killtest.NumbersOf(t, []byte(text.String()))
+	}
+	return row
+}
+
+func TestKillsOfTheSenderWhileTheJournalIsWritten(t *testing.T) {
+	eachEngine(t, false, func(t *testing.T, e engine) { killRow(e).KillSender(t) })
+}
+
+// TestALineThatIsTooLargeIsPutAsideOnce has the loop killed and begun again behind a line that the stream refused.
+func TestALineThatIsTooLargeIsPutAsideOnce(t *testing.T) {
+	eachEngine(t, true, func(t *testing.T, e engine) {
+		row := killRow(e)
+		j := killtest.NewJournal(t)
+		j.Write(40)
+		random := make([]byte, 60<<10)
+		rand.NewChaCha8([32]byte{}).Read(random)
+		j.Put(fmt.Sprintf(`{"poison":%q}`, base64.StdEncoding.EncodeToString(random)))
+		row.Finish(t, j)
+		row.Finish(t, j) // It knows that it has put it aside, though the stream does not.
+		j.Write(40)
+		row.Finish(t, j)
+		letters, err := forward.ReadLetters(filepath.Join(row.Sender(j).StateDir, "dead.jsonl"))
+		if err != nil || len(letters) != 1 || !strings.Contains(letters[0].Line, "poison") {
+			t.Fatalf("%d letters, %v; want the large line once", len(letters), err)
+		}
+		var lines []string
+		for _, m := range e.messages(t, "r") {
+			if len(lines) == 40 && m.number == 41 {
+				lines = append(lines, letters[0].Line)
+			}
+			if m.number != len(lines) {
+				t.Fatalf("a message begins with line %d after %d", m.number, len(lines))
+			}
+			lines = append(lines, m.lines...)
+		}
+		if want, err := journalLines(t.Context(), j.Dir); err != nil || !slices.Equal(lines, want) {
+			t.Errorf("%d lines, %v; want %d", len(lines), err, len(want))
+		}
+	})
 }

@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"sync"
 	"testing"
+
+	"hbjournal/sink/forward/killtest"
 )
 
 // The variables that make a process of this test binary something else than tests: a server, or a sender.
@@ -27,7 +29,7 @@ func roles() map[string]func(args []byte, ready func()) error {
 func TestMain(m *testing.M) {
 	role, ok := roles()[os.Getenv(roleKey)]
 	if !ok {
-		os.Exit(m.Run())
+		killtest.Main(m)
 	}
 	if err := role([]byte(os.Getenv(argsKey)), func() { fmt.Fprintln(os.Stdout, "ready") }); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"hbjournal/sink/forward"
+	"hbjournal/sink/forward/killtest"
 	"hbjournal/sink/forward/output"
 	"hbjournal/sink/journal/read"
 )
@@ -19,10 +22,12 @@ import (
 // base is the name of the journals here.
 const base = "messages.journal"
 
-// A sender ships a journal until so many of its lines are dealt with. It keeps nothing: where it goes on, the stream says.
+// A sender ships a journal until so many of its lines are dealt with. Without State it keeps nothing: where it goes on, the
+// server says. With it, it is the loop that users have.
 type sender struct {
 	URL      string
 	Dir      string
+	State    string
 	Journal  string
 	Receiver string
 	Lines    int64
@@ -59,6 +64,11 @@ func (s *sender) open() (forward.Resumer, *output.Target, error) {
 }
 
 func (s *sender) run(ctx context.Context) (err error) {
+	if s.State != "" {
+		url := fmt.Sprintf("%s&batch_bytes=%d&batch_wait=1ms", s.URL, s.Batch)
+		loop := killtest.Sender{Dir: s.Dir, StateDir: s.State, URL: url, Receiver: s.Receiver, Once: true}
+		return loop.Run(ctx, zerolog.New(os.Stderr))
+	}
 	out, target, err := s.open()
 	if err != nil {
 		return err

@@ -10,10 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"hbjournal/sink/forward"
-
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"hbjournal/sink/forward"
 )
 
 // kafkaOutput sends to one partition of a topic, a batch in a transaction: as records of lines in zstd, each with its mark.
@@ -29,7 +29,9 @@ type kafkaOutput struct {
 	dialed    time.Time
 	async     *lastError
 	partition int32
-	limit     int // bytes of a record's value
+	topicID   [16]byte
+	leaders   map[int32]int // of the partitions
+	limit     int           // bytes of a record's value
 
 	last  mark // of the last record of this receiver, if any
 	any   bool // there is one

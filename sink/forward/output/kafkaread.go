@@ -8,13 +8,13 @@ import (
 	"strings"
 	"time"
 
-	"hbjournal/sink/forward"
-
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"hbjournal/sink/forward"
 )
 
 // dial makes the client that sends, and ends whatever transaction a client of this name has left open.
@@ -85,6 +85,10 @@ func (k *kafkaOutput) countPartitions(ctx context.Context) (int, error) {
 		}
 		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
 			return 0, k.trouble(dialClass(err), fmt.Errorf("topic %s: %w", k.topic, err))
+		}
+		k.topicID, k.leaders = t.TopicID, make(map[int32]int)
+		for _, p := range t.Partitions {
+			k.leaders[p.Partition] = int(p.Leader)
 		}
 		return len(t.Partitions), nil
 	}
@@ -211,25 +215,13 @@ func (k *kafkaOutput) offset(ctx context.Context, which int64) (int64, error) {
 
 // lastIn reads the records from start up to end, and returns the mark of the last one of this receiver.
 func (k *kafkaOutput) lastIn(ctx context.Context, start, end int64) (m mark, found bool, err error) {
-	opts, err := k.clientOptions()
-	if err != nil {
-		return mark{}, false, err
-	}
-	at := map[string]map[int32]kgo.Offset{k.topic: {k.partition: kgo.NewOffset().At(start)}}
-	reader, err := kgo.NewClient(append(opts, kgo.ConsumePartitions(at), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.KeepControlRecords(), kgo.FetchMaxBytes(8<<20), kgo.FetchMaxWait(100*time.Millisecond), kgo.DisableFetchSessions())...)
-	if err != nil {
-		return mark{}, false, fmt.Errorf("%w: %w", forward.ErrStop, err)
-	}
-	defer reader.Close()
 	for next := start; next < end; {
-		fetches, err := k.poll(ctx, reader)
-		if err != nil {
+		var records []*kgo.Record
+		if records, next, err = k.fetch(ctx, next); err != nil {
 			return mark{}, false, err
 		}
-		for _, record := range fetches.Records() {
-			next = record.Offset + 1
-			if record.Offset >= end || record.Attrs.IsControl() || string(record.Key) != k.who.Receiver {
+		for _, record := range records {
+			if record.Offset >= end || string(record.Key) != k.who.Receiver {
 				continue
 			}
 			if m, err = parseMark(kafkaHeader(record)); err != nil {
@@ -242,17 +234,52 @@ func (k *kafkaOutput) lastIn(ctx context.Context, start, end int64) (m mark, fou
 	return m, found, nil
 }
 
-// poll waits for records, for the time of an answer.
-func (k *kafkaOutput) poll(ctx context.Context, reader *kgo.Client) (kgo.Fetches, error) {
-	ctx, cancel := context.WithTimeout(ctx, k.Timeout)
-	defer cancel()
-	fetches := reader.PollFetches(ctx)
-	if err := fetches.Err(); err != nil {
-		return nil, k.trouble(dialClass(err), fmt.Errorf("read the end of partition %d of topic %s: %w",
-			k.partition, k.topic, errors.Join(err, k.async.take())))
+// fetch reads records that are committed, from an offset on, and returns where to go on: also behind those that are not for
+// who reads, and may be the last ones. The library's own consumer would wait for more then.
+func (k *kafkaOutput) fetch(ctx context.Context, from int64) (records []*kgo.Record, next int64, err error) {
+	request := kmsg.NewPtrFetchRequest()
+	request.MaxWaitMillis, request.MinBytes, request.MaxBytes, request.IsolationLevel = 100, 1, kafkaFetch, 1
+	topic := kmsg.NewFetchRequestTopic()
+	topic.Topic, topic.TopicID = k.topic, k.topicID
+	partition := kmsg.NewFetchRequestTopicPartition()
+	partition.Partition, partition.FetchOffset, partition.PartitionMaxBytes = k.partition, from, kafkaFetch
+	topic.Partitions = append(topic.Partitions, partition)
+	request.Topics = append(request.Topics, topic)
+	next = from
+	err = k.guard(ctx, func(ctx context.Context) error {
+		answer, err := request.RequestWith(ctx, k.client.Broker(k.leaders[k.partition]))
+		if err != nil {
+			return err
+		}
+		if err := kerr.ErrorForCode(answer.ErrorCode); err != nil {
+			return err
+		}
+		for _, t := range answer.Topics {
+			for _, p := range t.Partitions {
+				if p.Partition != k.partition || t.Topic != k.topic && t.TopicID != k.topicID {
+					continue
+				}
+				read, behind := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
+					Offset: from, IsolationLevel: kgo.ReadCommitted(), Topic: k.topic, Partition: k.partition,
+				}, &p, boundedDecompressor{kgo.DefaultDecompressor()}, nil)
+				records, next = read.Records, behind
+				return read.Err
+			}
+		}
+		return nil
+	})
+	if err == nil && next <= from {
+		err = errors.New("it gives nothing although it says that there is more")
 	}
-	return fetches, nil
+	if err != nil {
+		return nil, from, k.trouble(dialClass(err), fmt.Errorf("read the end of partition %d of topic %s: %w",
+			k.partition, k.topic, err))
+	}
+	return records, next, nil
 }
+
+// kafkaFetch is how many bytes of a partition are read at once; a larger batch comes whole nevertheless.
+const kafkaFetch = 1 << 20
 
 // kafkaHeader looks for a header of a record.
 func kafkaHeader(record *kgo.Record) func(name string) string {

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"hbjournal/sink/forward"
-
 	"github.com/nats-io/nats.go"
+
+	"hbjournal/sink/forward"
 )
 
 // natsOutput sends to a stream of NATS JetStream: a message is a run of lines in zstd, with its mark, on a subject that is
@@ -52,9 +52,6 @@ const natsPort = "4222"
 
 // natsWait is how old the first line of a batch may get: a message costs little, and a fleet wants to see it soon.
 const natsWait = 200 * time.Millisecond
-
-// streamBatch is how many bytes of lines go into a message, unless there is a backlog.
-const streamBatch = 512 << 10
 
 func makeNATS(t *Target, o *options) func(Identity) (forward.Output, error) {
 	n := natsOptions{
@@ -98,9 +95,6 @@ func makeNATS(t *Target, o *options) func(Identity) (forward.Output, error) {
 func streamOptions(t *Target, o *options) connection {
 	c := o.connection(t)
 	t.AcceptRewind = o.flag("accept_rewind", false)
-	if t.BatchSize == 0 {
-		t.BatchSize = streamBatch
-	}
 	return c
 }
 

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"hbjournal/sink/forward"
-
 	"github.com/nats-io/nats.go"
+
+	"hbjournal/sink/forward"
 )
 
 // What JetStream answers.

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"hbjournal/sink/forward"
-
 	"github.com/nats-io/nats.go"
+
+	"hbjournal/sink/forward"
 )
 
 // dial connects, if there is no connection. The hosts of the URL are tried, and then those that the cluster told of.
