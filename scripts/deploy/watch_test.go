@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"hbjournal/config/cli/status"
+	"hbjournal/sink/forward"
 	"hbjournal/sink/journal"
 )
 
@@ -188,7 +189,9 @@ func dashboardExpressions(t *testing.T) (all []string) {
 // servedMetrics are the names of all metrics that /metrics shows.
 func servedMetrics(t *testing.T) (served []string) {
 	t.Helper()
-	server, err := status.Listen("127.0.0.1:0", "test", func() status.Snapshot { return status.Snapshot{} })
+	server, err := status.Listen("127.0.0.1:0", "test", func() status.Snapshot {
+		return status.Snapshot{Outputs: []forward.Figures{{Name: "x", RefusedBy: map[string]int64{"400": 1}}}}
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

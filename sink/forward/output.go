@@ -91,6 +91,11 @@ const (
 	Local    Class = "local"   // the journal or the state cannot be read or written
 )
 
+// Classes are all of them.
+func Classes() []Class {
+	return []Class{Network, TLS, Auth, Throttled, Server, Ambiguous, Refusals, Local}
+}
+
 // TroubleError is an error of Send that will be tried again.
 type TroubleError struct {
 	Class Class

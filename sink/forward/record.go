@@ -44,7 +44,6 @@ type Totals struct {
 	Duplicates int64 `json:"duplicates"` // lines that the receiver said it had before
 	Refused    int64 `json:"refused"`    // lines put aside into dead.jsonl
 	Missed     int64 `json:"missed"`     // times that files were removed before they were read
-	MissedSize int64 `json:"missed_bytes"`
 }
 
 // position is a read.Cursor whose JSON is its text.

@@ -192,6 +192,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 			to <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(s))
 		}
 	}
+	collectOutputs(s.Outputs, to)
 	info := newDesc("build_info", "The version that is running.", "version", "go_version")
 	to <- prometheus.MustNewConstMetric(info, prometheus.GaugeValue, 1, c.version, runtime.Version())
 }

@@ -17,6 +17,7 @@ import (
 
 	"hbjournal/ingest"
 	"hbjournal/sink"
+	"hbjournal/sink/forward"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -242,5 +243,32 @@ func TestSlowClientIsCutOffAndHoldsUpNobody(t *testing.T) {
 	}
 	if _, err := io.ReadAll(slow); err != nil {
 		t.Errorf("the slow client is still connected: %v", err)
+	}
+}
+
+func TestAnOutputThatIsDownIsAWarningAndShownInTheMetrics(t *testing.T) {
+	s := busy()
+	s.Outputs = []forward.Figures{{
+		Name: "web", State: forward.Failing, Error: "no such index", Totals: forward.Totals{Lines: 7, Missed: 1},
+		RefusedBy: map[string]int64{"400": 2}, Retries: map[forward.Class]int64{forward.Network: 3}, LagBytes: 11, DeadBytes: 12,
+	}}
+	want(t, s, "/readyz", 200, "ready\nwarning: output web is failing since ", ": no such index")
+	want(t, s, "/healthz", 200, "ok")
+	want(t, s, "/stats", 200, `"outputs": [`, `"error": "no such index"`)
+	want(t, s, "/metrics", 200,
+		"\njournal_forward_lines_total{output=\"web\"} 7\n",
+		"\njournal_forward_missed_total{output=\"web\"} 1\n",
+		"\njournal_forward_up{output=\"web\"} 0\n",
+		"\njournal_forward_failing{output=\"web\"} 1\n",
+		"\njournal_forward_lag_seconds{output=\"web\"} 0\n",
+		"\njournal_forward_lag_bytes{output=\"web\"} 11\n",
+		"\njournal_forward_dead_bytes{output=\"web\"} 12\n",
+		"\njournal_forward_rejected_lines_total{output=\"web\",reason=\"400\"} 2\n",
+		"\njournal_forward_retries_total{class=\"network\",output=\"web\"} 3\n",
+		"\njournal_forward_retries_total{class=\"ambiguous\",output=\"web\"} 0\n",
+		"\njournal_forward_batch_seconds_count{output=\"web\"} 0\n",
+	)
+	if problems, err := testutil.GatherAndLint(registry("1.2.3", func() Snapshot { return s })); err != nil || len(problems) > 0 {
+		t.Errorf("got %v, %v", problems, err)
 	}
 }
