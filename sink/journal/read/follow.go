@@ -294,7 +294,10 @@ func (f *Follower) checkCut(b *Block) error {
 	first := readFingerprint(io.NewSectionReader(cur.raw, 0, maxFirstLine), !cur.Live())
 	position := f.lines.offset + int64(len(f.lines.rest))
 	same := cur.fingerprint.hash == 0 || first == cur.fingerprint
-	cur.fingerprint = first
+	if first != cur.fingerprint {
+		cur.fingerprint = first
+		f.chain.settle(cur, true) // A copy that was made of it before it was cut is no news.
+	}
 	if same && info.Size() >= position {
 		return nil
 	}

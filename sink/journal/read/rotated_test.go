@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -264,6 +265,29 @@ func TestFollowGivesEachLineOnceWhileLogrotateRotates(t *testing.T) {
 		f.want(t, 20, 30)
 		appendTo(t, live, entryLines(30, 40))
 		f.want(t, 30, 40)
+		shift(t, live)
+		write(t, live, entryLines(40, 50))
+		f.want(t, 40, 50)
+		f.wantNoMore(t)
+	})
+	followWhile(t, "by copies, and truncates", func(t *testing.T, f *following, dir, live string) {
+		for n := 20; n < 50; n += 10 {
+			data, err := os.ReadFile(live)
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, fmt.Sprintf("%s-202403%02d", live, n), data)
+			truncatePath(t, live, 0)
+			f.wantFault(t, ErrTruncated)
+			appendTo(t, live, entryLines(n, n+10))
+			f.want(t, n, n+10)
+		}
+		rename(t, live, filepath.Join(dir, backup(50)))
+		write(t, live, entryLines(50, 60))
+		f.want(t, 50, 60)
+		shift(t, live)
+		write(t, live, entryLines(60, 70))
+		f.want(t, 60, 70)
 		f.wantNoMore(t)
 	})
 	followWhile(t, "a copy is made of an old file", func(t *testing.T, f *following, dir, live string) {
@@ -372,18 +396,35 @@ func TestWhereToGoOnIsKnownThoughTheLiveFileIsEmpty(t *testing.T) {
 	write(t, live, nil)
 	back := OpenBack(Options{Dir: dir, Base: base})
 	readEntries(t, back, 19, 1)
-	f, stop := follow(t, dir, *back.Ends()[0])
-	f.wantNoMore(t)
+	f := resume(t, dir, *back.Ends()[0])
+	defer f.Close()
+	polled := func(first, end int) {
+		t.Helper()
+		var got []byte
+		want, since := entryLines(first, end), time.Now()
+		for time.Since(since) < 3*pollEvery || len(got) < len(want) && time.Since(since) < 10*time.Second {
+			var b Block
+			if err := f.Poll(t.Context(), &b); err != nil && err != io.EOF || b.Fault != nil {
+				t.Fatal(err, b.Fault)
+			}
+			got = append(got, b.Data...)
+		}
+		if !bytes.Equal(got, want) {
+			t.Fatalf("got %s, want the entries %d to %d", got, first, end)
+		}
+	}
+	polled(0, 0)
 	appendTo(t, live, entryLines(20, 30))
-	f.want(t, 20, 30)
+	polled(20, 30)
 	rename(t, live, live+".0")
 	write(t, live, nil)
-	f.wantNoMore(t)
+	polled(0, 0)
+	appendTo(t, live+".0", entryLines(30, 31)) // By a writer that has not noticed yet.
+	polled(30, 31)
 	at := f.position()
-	stop()
-	appendTo(t, live, entryLines(30, 40))
-	f, _ = follow(t, dir, at)
-	f.want(t, 30, 40)
+	appendTo(t, live, entryLines(31, 40))
+	again, _ := follow(t, dir, at)
+	again.want(t, 31, 40)
 }
 
 func TestListingFilesOfLogrotateOpensEachOnce(t *testing.T) {
