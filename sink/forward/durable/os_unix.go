@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// NoFollow, a flag of os.OpenFile, keeps a symbolic link planted at the path from leading us elsewhere, and a FIFO from blocking us.
+// NoFollow is a flag of os.OpenFile that keeps a symbolic link planted at the path from leading us elsewhere, and a FIFO from blocking us.
 const NoFollow = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
 // lockFile returns ErrInUse if another process holds the lock.

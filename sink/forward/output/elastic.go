@@ -19,7 +19,7 @@ import (
 // one that is there already is known again: nothing is there twice in an index. The index is chosen by the entry's own time,
 // so that a line that is sent again comes to the same.
 func newElastic(t *Target, o *options) func(Identity) (forward.Output, error) {
-	settings := o.web(t, t.port, "none")
+	settings := o.web(t, t.port)
 	if key := o.text("api_key_file", ""); key != "" {
 		if settings.TokenFile != "" || settings.User != "" {
 			o.fault("give one of api_key_file, token_file and user")

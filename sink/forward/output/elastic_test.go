@@ -195,7 +195,7 @@ func TestABatchGoesInPiecesAndKeepsItsOrder(t *testing.T) {
 		t.Errorf("refused: got %s", got)
 	}
 	if len(f.requests) < 4 {
-		t.Errorf("got %d requests, want pieces of 1 MiB", len(f.requests))
+		t.Errorf("got %d requests, want pieces of 512 KiB", len(f.requests))
 	}
 	want := append(append([]string{}, all[:15_000]...), all[15_001:]...)
 	if strings.Join(f.order, "\n") != strings.Join(want, "\n") {

@@ -27,7 +27,7 @@ func schemeFile() scheme {
 		if len(t.Hosts) > 0 || !strings.HasPrefix(t.Path, "/") {
 			o.fault("it takes an absolute path and no host: write file:///srv/copy/web1.journal")
 		}
-		t.AcceptRewind = o.flag("accept_rewind", false)
+		t.AcceptRewind = o.flag("accept_rewind")
 		return func(who Identity) (forward.Output, error) {
 			path := t.Path
 			if strings.HasSuffix(path, "/") {

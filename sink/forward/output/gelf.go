@@ -35,8 +35,8 @@ func newGELF(t *Target, o *options) func(Identity) (forward.Output, error) {
 }
 
 func (o *options) gelfHTTP(t *Target, m *formed) func(Identity) (forward.Output, error) {
-	settings := o.web(t, t.port, "none")
-	bulk := o.flag("bulk", false)
+	settings := o.web(t, t.port)
+	bulk := o.flag("bulk")
 	if t.Path == "/" {
 		t.Path = "/gelf"
 	}

@@ -18,7 +18,7 @@ func schemeHTTP() scheme {
 		if t.Scheme == "https" {
 			port = "443"
 		}
-		settings := o.web(t, port, "none")
+		settings := o.web(t, port)
 		h := httpOutput{
 			method: o.choice("method", http.MethodPost, http.MethodPost, http.MethodPut),
 			array:  o.choice("content_type", "ndjson", "ndjson", "json") == "json",

@@ -19,7 +19,7 @@ import (
 // newLoki makes outputs to Loki. Of lines that are equal in time, labels and text it keeps one, which makes what is sent
 // again harmless; so that equal entries of one millisecond are all kept, each has nanoseconds of its own.
 func newLoki(t *Target, o *options) func(Identity) (forward.Output, error) {
-	settings := o.web(t, t.port, "none")
+	settings := o.web(t, t.port)
 	header := http.Header{"Content-Type": {"application/json"}}
 	if tenant := o.text("tenant", ""); tenant != "" {
 		if strings.ContainsFunc(tenant, func(r rune) bool { return r <= ' ' || r > '~' }) {

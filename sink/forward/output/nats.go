@@ -58,8 +58,8 @@ func makeNATS(t *Target, o *options) func(Identity) (forward.Output, error) {
 		hosts: t.Hosts, secure: t.Scheme == "nats+tls",
 		stream: o.text("stream", "HBJ"), subject: o.text("subject", ""),
 		credentials: o.text("creds_file", ""), nkey: o.text("nkey_file", ""),
-		ignoreDiscovered: o.flag("ignore_discovered", false),
-		create:           o.flag("create", false), replicas: o.number("replicas", 1), maxBytes: o.size("max_bytes", 1<<30),
+		ignoreDiscovered: o.flag("ignore_discovered"),
+		create:           o.flag("create"), replicas: o.number("replicas", 1), maxBytes: o.size("max_bytes", 1<<30),
 	}
 	c := streamOptions(t, o)
 	t.Secrets = append(t.Secrets, filled(n.credentials, n.nkey)...)
@@ -94,7 +94,7 @@ func makeNATS(t *Target, o *options) func(Identity) (forward.Output, error) {
 // streamOptions asks for what the outputs to streams have in common.
 func streamOptions(t *Target, o *options) connection {
 	c := o.connection(t)
-	t.AcceptRewind = o.flag("accept_rewind", false)
+	t.AcceptRewind = o.flag("accept_rewind")
 	return c
 }
 

@@ -52,8 +52,9 @@ func (o *options) choice(key, def string, allowed ...string) string {
 	return text
 }
 
-func (o *options) flag(key string, def bool) bool {
-	return o.choice(key, strconv.FormatBool(def), "true", "false") == "true"
+// flag takes true or false, which is what an option that is not given means.
+func (o *options) flag(key string) bool {
+	return o.choice(key, "false", "true", "false") == "true"
 }
 
 // number takes a whole number that is not negative.

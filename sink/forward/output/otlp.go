@@ -20,7 +20,7 @@ import (
 // newOTLP makes outputs of OpenTelemetry log records over HTTP. What a receiver refuses it counts and does not name, and
 // nothing of such a request may be sent again.
 func newOTLP(t *Target, o *options) func(Identity) (forward.Output, error) {
-	settings := o.web(t, t.port, "none")
+	settings := o.web(t, t.port)
 	asJSON := o.choice("encoding", "proto", "proto", "json") == "json"
 	resource := o.pairs("resource", "")
 	if t.Path == "/" {

@@ -9,8 +9,8 @@ import (
 
 // A piece is as much of a batch as goes into one request: what is made of it lies in memory whole, and its answer too.
 const (
-	pieceBytes = 1 << 20
-	pieceLines = 8192
+	pieceBytes = 512 << 10
+	pieceLines = 4096
 )
 
 // inPieces hands a batch over piece by piece. What post says of the lines of its piece is said of those of the batch.

@@ -24,7 +24,7 @@ import (
 // newSplunk makes outputs to the HTTP Event Collector. It answers when it has read the events; with ack=true an event is held
 // only when the collector says that it is indexed. What is sent again is there twice, and can be told by its field hbj_id.
 func newSplunk(t *Target, o *options) func(Identity) (forward.Output, error) {
-	settings := o.web(t, t.port, "none")
+	settings := o.web(t, t.port)
 	settings.TokenScheme = "Splunk"
 	if settings.TokenFile == "" {
 		o.fault("token_file is missing: it holds the collector's token")
@@ -35,7 +35,7 @@ func newSplunk(t *Target, o *options) func(Identity) (forward.Output, error) {
 	if index := o.text("index", ""); index != "" {
 		e.head = gjson.AppendJSONString(append(e.head, `,"index":`...), index)
 	}
-	acks, channel := o.flag("ack", false), o.text("channel", "")
+	acks, channel := o.flag("ack"), o.text("channel", "")
 	if channel != "" && !guid.MatchString(channel) {
 		o.wrong("channel", "a GUID such as 11111111-2222-3333-4444-555555555555")
 	}

@@ -10,7 +10,7 @@ import (
 // newSyslog makes outputs of messages after RFC 5424: over UDP (RFC 5426), TCP (RFC 6587) and TLS (RFC 5425).
 func newSyslog(t *Target, o *options) func(Identity) (forward.Output, error) {
 	opt := o.syslogOptions()
-	opt.App, opt.SDID, opt.BOM = o.text("app", ""), o.text("sd_id", ""), o.flag("bom", false)
+	opt.App, opt.SDID, opt.BOM = o.text("app", ""), o.text("sd_id", ""), o.flag("bom")
 	return o.textual(t, "syslog", opt, octetCounting)
 }
 

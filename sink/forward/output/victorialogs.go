@@ -16,7 +16,7 @@ import (
 // newVictoriaLogs makes outputs to the endpoint jsonline of VictoriaLogs. It answers 200 although it left out lines that are
 // too long, too deep, or have too many fields, so none of these is sent.
 func newVictoriaLogs(t *Target, o *options) func(Identity) (forward.Output, error) {
-	settings := o.web(t, t.port, "none")
+	settings := o.web(t, t.port)
 	l := victoriaLines{facts: format.NewFacts(), asText: o.choice("message", "object", "object", "string") == "string"}
 	l.most = o.number("max_len", 256<<10)
 	streams, extra := o.text("stream_fields", "receiver"), o.text("extra_fields", "")

@@ -29,10 +29,10 @@ type webSettings struct {
 }
 
 // web asks for the options that every output over HTTP has. Port is the scheme's own.
-func (o *options) web(t *Target, port, compress string) webSettings {
+func (o *options) web(t *Target, port string) webSettings {
 	s := webSettings{
 		connection: o.connection(t), Secure: strings.HasSuffix(t.Scheme, "https"),
-		Compress: o.choice("compress", compress, "none", "gzip", "zstd"), HeaderFile: o.text("header_file", ""),
+		Compress: o.choice("compress", "none", "none", "gzip", "zstd"), HeaderFile: o.text("header_file", ""),
 		Proxy: o.text("proxy", ""),
 	}
 	t.Secrets = append(t.Secrets, filled(s.HeaderFile)...)

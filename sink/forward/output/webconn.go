@@ -80,7 +80,7 @@ func (w *web) dial(ctx context.Context, network, address string) (net.Conn, erro
 	dialer := net.Dialer{Timeout: w.Timeout}
 	conn, err := dialer.DialContext(ctx, network, address)
 	if err != nil {
-		return nil, err
+		return nil, withoutAddresses(err)
 	}
 	return &movingConn{Conn: conn, limit: w.Timeout}, nil
 }
