@@ -103,6 +103,9 @@ func doctorOptions(loaded config.Loaded, err error) doctor.Options {
 		},
 		UID: os.Getuid(),
 	}
+	for _, s := range outputsOf(cfg) {
+		o.Outputs = append(o.Outputs, doctor.Output{Address: s.Address(), Check: func() error { return forwardingOf(cfg, zerolog.Nop()).reach(s) }})
+	}
 	if err != nil {
 		o.Config.Faults = strings.Split(err.Error(), "\n")
 	}

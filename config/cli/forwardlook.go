@@ -14,6 +14,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"hbjournal/config"
 	"hbjournal/sink/forward"
 	"hbjournal/sink/journal/read"
 )
@@ -91,6 +92,29 @@ func (f *forwarder) tryOutputs(ctx context.Context) error {
 			cmp.Or(pending.FirstID, "-"), cmp.Or(pending.LastID, "-"), verdict)
 	}
 	return errors.Join(append([]error{table.Flush()}, errs...)...)
+}
+
+// reachWithin is how long a receiver may take where somebody waits for the answer to other questions.
+const reachWithin = 2 * time.Second
+
+// reach is check for those who do not mind an output that cannot find out.
+func (f forwarding) reach(s shipment) error {
+	ctx, cancel := context.WithTimeout(context.Background(), reachWithin)
+	defer cancel()
+	err := f.check(ctx, s)
+	if errors.Is(err, errNoCheck) {
+		return nil
+	}
+	return err
+}
+
+// outputsOf are those of forward_to; none if they cannot be read, which is told elsewhere.
+func outputsOf(cfg config.Config) []shipment {
+	all, err := parseOutputs(cfg.ForwardTo, time.Now())
+	if err != nil {
+		return nil
+	}
+	return all
 }
 
 // errNoCheck is the error of check for an output that cannot find out.

@@ -26,7 +26,7 @@ func trySettings(ctx context.Context, cfg config.Config, env Env) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var errs []error
-	for _, try := range []func(config.Config, Env) error{tryListen, tryStatus, tryJournal, trySeal, tryLogFile} {
+	for _, try := range []func(config.Config, Env) error{tryListen, tryStatus, tryJournal, trySeal, tryLogFile, tryOutputs} {
 		if ctx.Err() == nil {
 			errs = append(errs, try(cfg, env))
 		}
@@ -87,6 +87,17 @@ func tryJournal(cfg config.Config, _ Env) error {
 func trySeal(cfg config.Config, _ Env) error {
 	if _, _, err := sealOptions(cfg, zerolog.Nop()); err != nil {
 		return withHint(err)
+	}
+	return nil
+}
+
+// tryOutputs asks the receivers of forward_to whether they can be reached. That one cannot is no fault of the settings: the daemon
+// starts all the same, and sends later.
+func tryOutputs(cfg config.Config, env Env) error {
+	for _, s := range outputsOf(cfg) {
+		if err := forwardingOf(cfg, zerolog.Nop()).reach(s); err != nil {
+			fmt.Fprintf(env.Stderr, "hbjournal: warning: output %s cannot be reached now: %s\n", s.Address(), visible(err.Error()))
+		}
 	}
 	return nil
 }

@@ -67,6 +67,8 @@ type Options struct {
 
 	Journal Journal // where it is and what limits it
 
+	Outputs []Output // that the journal is forwarded to
+
 	MemoryBytes int64 // that the daemon may need for what waits for the disk
 
 	UID      int               // of this process
@@ -125,7 +127,7 @@ type check struct {
 
 // checks are all that there are, in the order in which they are shown.
 func checks() []check {
-	return slices.Concat(configChecks(), netChecks(), counterChecks(), systemChecks(), diskChecks(), clockChecks())
+	return slices.Concat(configChecks(), netChecks(), counterChecks(), systemChecks(), diskChecks(), clockChecks(), outputChecks())
 }
 
 // Names are the groups and then the rows: what Options.Only may hold.

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"maps"
 	"net/netip"
 	"os"
@@ -320,6 +321,15 @@ var rows = map[string][]expected{
 		has(OK, machine{}, "may open 4096 files"),
 		has(Warn, machine{files: file("proc/self/limits", "Max open files 64 64 files\n")}, "may open 64 files", "ulimit -n 1024"),
 		has(Skip, machine{files: file("proc/self/limits", "gone")}, "this system has no"),
+	},
+	"receivers": {
+		has(Skip, machine{}, "forward_to is empty"),
+		has(OK, machine{set: func(o *Options) {
+			o.Outputs = []Output{{Address: "a:"}, {Address: "b:", Check: func() error { return nil }}}
+		}}, "outputs that can be reached: 2"),
+		has(Warn, machine{set: func(o *Options) {
+			o.Outputs = []Output{{Address: "a:"}, {Address: "http://b/", Check: func() error { return errors.New("nobody there") }}}
+		}}, "http://b/: nobody there", "hbjournal forward --status"),
 	},
 	"file-size": {
 		has(OK, machine{}, "of any size"),
