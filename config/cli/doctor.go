@@ -99,6 +99,7 @@ func doctorOptions(loaded config.Loaded, err error) doctor.Options {
 			MaxTotalBytes: int64(cfg.JournalMaxTotalSize),
 			MinFreeBytes:  int64(cfg.JournalMinFree),
 			Disabled:      !cfg.JournalEnabled,
+			Seal:          sealState(cfg),
 			Probe:         func() error { return probeJournal(cfg) },
 		},
 		UID: os.Getuid(),

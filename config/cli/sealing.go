@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"hbjournal/config"
+	"hbjournal/config/cli/doctor"
 	"hbjournal/sink"
 	"hbjournal/sink/rotate"
 	"hbjournal/sink/seal"
@@ -58,4 +59,21 @@ func openSealer(cfg config.Config, log zerolog.Logger) (*seal.Sealer, error) {
 		To: cfg.JournalCheckpointsTo, Policy: policy, State: o.State, Key: o.Key, Log: log,
 	}))
 	return sealer, nil
+}
+
+// sealState is how to look at what seals the journal; nil: nothing does.
+func sealState(cfg config.Config) func() doctor.Seal {
+	if cfg.JournalSignKey == "" {
+		return nil
+	}
+	return func() doctor.Seal {
+		s := doctor.Seal{KeyFile: cfg.JournalSignKey, Published: len(cfg.JournalCheckpointsTo) > 0 || cfg.JournalWitnessPolicy != ""}
+		o, _, err := sealOptions(cfg, zerolog.Nop())
+		if err != nil {
+			s.KeyErr = err
+			return s
+		}
+		s.Checkpoint, s.Begun, s.KeyErr = seal.Standing(*o)
+		return s
+	}
 }

@@ -19,6 +19,7 @@ import (
 	"hbjournal/config/cli/status"
 	"hbjournal/sink/forward"
 	"hbjournal/sink/journal"
+	"hbjournal/sink/seal"
 )
 
 const (
@@ -190,7 +191,8 @@ func dashboardExpressions(t *testing.T) (all []string) {
 func servedMetrics(t *testing.T) (served []string) {
 	t.Helper()
 	server, err := status.Listen("127.0.0.1:0", "test", func() status.Snapshot {
-		return status.Snapshot{Outputs: []forward.Figures{{Name: "x", RefusedBy: map[string]int64{"400": 1}}}}
+		outputs := []forward.Figures{{Name: "x", RefusedBy: map[string]int64{"400": 1}}}
+		return status.Snapshot{Seal: &seal.Figures{}, Outputs: outputs}
 	})
 	if err != nil {
 		t.Fatal(err)

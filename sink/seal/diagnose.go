@@ -22,8 +22,8 @@ func (v *verifier) diagnose(ctx context.Context, p *pass) error {
 		v.fault(b.Path, b.Line, "%v", b.Err)
 	}
 	v.judgeBegin(p)
-	d := &diagnosis{v: v, p: p, seen: map[int64]bool{}}
 	tree := p.start.tree.clone()
+	d := &diagnosis{v: v, p: p, seen: map[int64]bool{}, tree: &tree}
 	t := tracer{ledger: v.ledger, tree: &tree, begins: p.start.begins, onFile: d.file, onLeaf: d.leaf}
 	if err := t.run(ctx, source); err != nil {
 		return err
@@ -46,8 +46,10 @@ type diagnosis struct {
 	v      *verifier
 	p      *pass
 	seen   map[int64]bool // numbers of the records whose files are there
+	tree   *edge
 	path   string
 	record *fileRecord
+	first  int64 // index of its first leaf
 	hashes []Hash
 	starts []int64 // numbers of the lines
 }
@@ -57,7 +59,7 @@ const maxCompared = 4 << 20
 
 func (d *diagnosis) file(path string, _ Hash, r *fileRecord) {
 	d.compare()
-	d.path, d.record, d.hashes, d.starts = path, r, d.hashes[:0], d.starts[:0]
+	d.path, d.record, d.first, d.hashes, d.starts = path, r, d.tree.size, d.hashes[:0], d.starts[:0]
 	if r == nil { // Its first line was altered, or it is another's: the name tells which it should be.
 		d.record = d.v.ledger.named(withoutEnding(filepath.Base(path)))
 	}
@@ -84,6 +86,9 @@ func (d *diagnosis) leaf(l leaf, _ int64) error {
 func (d *diagnosis) compare() {
 	if d.path == "" {
 		return
+	}
+	if d.record == nil && d.first >= d.v.head.Size {
+		return // It is behind the checkpoint.
 	}
 	if d.record == nil {
 		d.v.fault(d.path, 0, "the file is not one that was sealed")

@@ -57,6 +57,8 @@ type edge struct {
 
 	// node, if not nil, is told each node of a full tile, and of a tile of full tiles, as it comes to be: level 8 or 16.
 	node func(level int, h Hash)
+	// watch, if not nil, is told each node below a full tile, with the first of its leaves and their number.
+	watch func(start, count int64, h Hash)
 	// joined, if not nil, is told of two subtrees that become one; the right one starts with the leaf mid and ends before end.
 	joined func(left, right Hash, start, mid, end int64)
 }
@@ -74,6 +76,9 @@ func (e *edge) whole() bool { return e.size >= 0 && len(e.hashes) == bits.OnesCo
 // add adds a leaf at the end.
 func (e *edge) add(h Hash) {
 	level := 0
+	if e.watch != nil {
+		e.watch(e.size, 1, h)
+	}
 	for n := e.size; n&1 == 1; n >>= 1 {
 		left := e.hashes[len(e.hashes)-1]
 		e.hashes = e.hashes[:len(e.hashes)-1]
@@ -83,6 +88,9 @@ func (e *edge) add(h Hash) {
 		h = nodeHash(left, h)
 		if level++; level%tileBits == 0 && e.node != nil {
 			e.node(level, h)
+		}
+		if e.watch != nil && level < tileBits {
+			e.watch(e.size+1-1<<level, 1<<level, h)
 		}
 	}
 	e.hashes = append(e.hashes, h)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 )
 
@@ -78,10 +80,8 @@ func readLedger(d dir, origin string) *ledger {
 		known[r.Number] = &r
 		l.last = max(l.last, r.Number)
 	}
-	for _, r := range known {
-		if r.Pruned == "" {
-			l.files = append(l.files, r)
-		}
+	for _, r := range known { // Those too that were pruned: a kill may have come before the file was removed.
+		l.files = append(l.files, r)
 	}
 	slices.SortFunc(l.files, func(a, b *fileRecord) int { return int(min(max(a.Number-b.Number, -1), 1)) })
 	return l
@@ -107,8 +107,9 @@ func (l *ledger) put(r *fileRecord, sync bool) error {
 	return nil
 }
 
-// compact writes the ledger anew, without the files that are gone.
-func (l *ledger) compact() error {
+// compact writes the ledger anew, without the files that are gone from the directory of the journal.
+func (l *ledger) compact(journalDir string) error {
+	l.files = slices.DeleteFunc(l.files, func(r *fileRecord) bool { return r.Pruned != "" && !isThere(journalDir, r.Name) })
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	for _, r := range l.files {
@@ -117,6 +118,16 @@ func (l *ledger) compact() error {
 		}
 	}
 	return l.dir.replace(fileLedger, text.Bytes())
+}
+
+// isThere reports whether a backup is there, compressed or not.
+func isThere(journalDir, name string) bool {
+	for _, ending := range []string{"", ".gz", ".zst"} {
+		if _, err := os.Lstat(filepath.Join(journalDir, name+ending)); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // find returns the first record from number on whose file starts with this line.

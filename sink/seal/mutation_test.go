@@ -264,9 +264,6 @@ func TestStateThatIsGoneMakesNothingWrong(t *testing.T) {
 	}
 }
 
-// flips is how many random bits a test flips.
-const flips = 20
-
 func TestRandomBitsNeverVerifyWrongly(t *testing.T) {
 	f := newFixture(t)
 	var paths []string
@@ -285,7 +282,7 @@ func TestRandomBitsNeverVerifyWrongly(t *testing.T) {
 	for _, name := range f.files {
 		want[name] = readText(t, filepath.Join(f.dir, name))
 	}
-	for range flips {
+	for range repeats(t, "SEAL_FLIPS", 20) {
 		path := paths[rand.IntN(len(paths))]
 		name, _ := filepath.Rel(f.dir, path)
 		raw, _ := os.ReadFile(path)

@@ -86,7 +86,7 @@ func (v *verifier) extends(c Checkpoint) bool {
 	if c.Size == v.head.Size {
 		return c.Root == v.head.Root
 	}
-	proof, err := tlog.ProveTree(v.head.Size, c.Size, nodes{v.dir})
+	proof, err := tlog.ProveTree(v.head.Size, c.Size, v.dir.nodesFrom(c.Size))
 	return err == nil && tlog.CheckTree(proof, v.head.Size, v.head.Root, c.Size, c.Root) == nil
 }
 

@@ -157,7 +157,7 @@ func (w *work) edgeFromTiles(size int64) (edge, bool) {
 		if size>>level&1 == 0 {
 			continue
 		}
-		h, err := nodes{w.s.dir}.at(level, at>>level)
+		h, err := nodes{dir: w.s.dir}.at(level, at>>level)
 		if err != nil {
 			return edge{}, false
 		}
@@ -167,11 +167,12 @@ func (w *work) edgeFromTiles(size int64) (edge, bool) {
 	return e, true
 }
 
-// dropPacked removes the leaves of files that are not there as plain files any more: they can be computed from the text.
-func (d dir) dropPacked(l *ledger, journalDir string) error {
+// dropPacked removes the leaves of files that are not there as plain files any more: they can be computed from the text. Those
+// in the last tile of a tree of this size are still needed.
+func (d dir) dropPacked(l *ledger, journalDir string, size int64) error {
 	var errs []error
 	for _, r := range l.files {
-		if r.Name == "" {
+		if r.Name == "" || (r.First+r.Count)>>tileBits == size>>tileBits {
 			continue
 		}
 		if _, err := os.Lstat(filepath.Join(journalDir, r.Name)); errors.Is(err, fs.ErrNotExist) {

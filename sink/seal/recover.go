@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"hbjournal/sink/journal"
 	"hbjournal/sink/journal/read"
 	"hbjournal/sink/names"
@@ -27,7 +29,7 @@ func (w *work) prepare(size int64) {
 	for i := range w.tiles {
 		w.tiles[i].path = w.s.dir.path(tileFiles[i])
 	}
-	if err := w.s.dir.make(); err != nil {
+	if err := errors.Join(w.s.dir.make(), w.s.dir.mendCheckpoints()); err != nil {
 		w.s.fail(err)
 		return
 	}
@@ -94,6 +96,35 @@ func (w *work) load() (Checkpoint, error) {
 	return c, nil
 }
 
+// mendCheckpoints cuts off a note at the end of the kept checkpoints that a power cut has left half written.
+func (d dir) mendCheckpoints() error {
+	path := d.path(fileCheckpoints)
+	info, err := os.Stat(path)
+	if err != nil {
+		return ignoreMissing(err)
+	}
+	text, err := readTail(path, maxNote)
+	if err != nil {
+		return err
+	}
+	whole := 0
+	for at := 0; ; {
+		i := bytes.Index(text[at:], []byte("\n\n"))
+		if i < 0 {
+			break
+		}
+		last := text[bytes.LastIndexByte(text[:at+i], '\n')+1 : at+i]
+		_, errKey := note.NewVerifier(string(last))
+		if at += i + 2; bytes.HasPrefix(last, []byte("— ")) || errKey == nil {
+			whole = at
+		}
+	}
+	if whole == len(text) {
+		return nil
+	}
+	return os.Truncate(path, info.Size()-int64(len(text)-whole))
+}
+
 // isAfter reports whether c is of a later tree of the same key, or of more lines.
 func (c Checkpoint) isAfter(other Checkpoint) bool {
 	_, a := splitOrigin(c.Origin)
@@ -134,7 +165,7 @@ func (w *work) beginTree(origin string, n journal.SealNote) error {
 	w.origin, w.tree, w.checkpoint = origin, edge{node: w.onNode}, Checkpoint{}
 	w.ledger = &ledger{dir: w.s.dir}
 	w.standing = standing{Origin: origin, Open: true}
-	w.since, w.notes = since{}, notes{}
+	w.since, w.notes, w.watching = since{}, notes{}, nil
 	var err error
 	for i := range w.tiles {
 		err = errors.Join(err, w.tiles[i].cut(0))
@@ -144,7 +175,7 @@ func (w *work) beginTree(origin string, n journal.SealNote) error {
 	w.standing.Begin = w.awaited
 	w.running = true
 	w.notes.flush(w, false)
-	err = errors.Join(err, w.ledger.compact(), w.putStanding())
+	err = errors.Join(err, w.ledger.compact(w.s.opts.Dir), w.putStanding())
 	c, errSign := w.s.opts.Key.signCheckpoint(origin, &w.tree)
 	if err = errors.Join(err, errSign); err == nil {
 		err = w.s.dir.replace(fileCheckpoint, c.Note)
@@ -390,7 +421,8 @@ func (w *work) goOn(ctx context.Context, st start, backups []string, from int) e
 		w.ledger = &ledger{dir: w.s.dir, last: w.ledger.last}
 	}
 	w.tree = st.tree.clone()
-	w.tree.node = w.onNode
+	w.tree.node, w.watching = w.onNode, nil
+	m.again = w.watchAgain()
 	for i := range w.tiles {
 		if err := w.tiles[i].cut(w.tree.size >> (tileBits * (i + 1))); err != nil {
 			return err

@@ -17,6 +17,7 @@ type remaking struct {
 	name    string // of the file of record; "": the live one
 	sealed  string // path of the file that the last sealed leaf is in
 	adopted int64
+	again   map[int64]bool // sizes at which the edge is to be kept
 	foreign int64
 }
 
@@ -35,13 +36,17 @@ func (m *remaking) enter(path string, first Hash, known *fileRecord) {
 	if known != nil {
 		m.record.Skips = known.Skips
 	}
-	m.record.First, m.record.Count = w.tree.size, 0
+	m.record.First, m.record.Count, m.record.Pruned = w.tree.size, 0, ""
 	plain := withoutEnding(m.name)
 	m.err = errors.Join(m.err, w.beginFile(m.record, plain == m.name))
 	m.name = plain
 }
 
 func (m *remaking) leaf(l leaf, index int64) error {
+	if m.again[index] {
+		delete(m.again, index)
+		m.err = errors.Join(m.err, m.w.keepEdge())
+	}
 	m.w.count(l.hash, noteIn(l.text) != nil && m.w.look(l.text, index))
 	if index >= m.w.checkpoint.Size {
 		m.adopted++
@@ -99,13 +104,16 @@ func (m *remaking) finish() error {
 		m.end()
 		live = nil
 	}
+	if m.again[w.tree.size] {
+		m.err = errors.Join(m.err, w.keepEdge())
+	}
 	if m.err != nil {
 		return m.err
 	}
 	w.s.mu.Lock()
 	w.s.sources[0].record = live
 	w.s.mu.Unlock()
-	if err := errors.Join(w.flush(), w.ledger.compact()); err != nil {
+	if err := errors.Join(w.flush(), w.ledger.compact(w.s.opts.Dir)); err != nil {
 		return err
 	}
 	if w.tree.size == 0 && w.checkpoint.Size == 0 {

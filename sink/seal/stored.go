@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"slices"
@@ -100,19 +101,54 @@ func (d dir) putEdge(e *edge) error {
 
 // edgeAt returns the edge that was kept at a size.
 func (d dir) edgeAt(size int64) (edge, bool) {
-	flat, err := d.read(filepath.Join(dirEdges, fmt.Sprintf("%020d", size)), 64*hashBytes)
-	if err != nil && size > 0 || len(flat)%hashBytes != 0 {
+	flat, err := d.read(filepath.Join(dirEdges, fmt.Sprintf("%020d", size)), 2*64*hashBytes)
+	left := bits.OnesCount64(uint64(size)) * hashBytes
+	if err != nil && size > 0 || len(flat)%hashBytes != 0 || len(flat) < left {
 		return edge{}, false
 	}
-	e := edge{size: size}
+	return edge{size: size, hashes: hashesIn(flat[:left])}, true
+}
+
+func hashesIn(flat []byte) []Hash {
+	var hashes []Hash
 	for chunk := range slices.Chunk(flat, hashBytes) {
-		e.hashes = append(e.hashes, Hash(chunk))
+		hashes = append(hashes, Hash(chunk))
 	}
-	return e, e.whole()
+	return hashes
+}
+
+// around returns the nodes that are kept of a size for good: those of the edge, and those from there to the end of the tile, by
+// their first leaf and the number of their leaves.
+func (d dir) around(size int64) map[[2]int64]Hash {
+	flat, err := d.read(filepath.Join(dirEdges, fmt.Sprintf("%020d", size)), 2*64*hashBytes)
+	if err != nil {
+		return nil
+	}
+	found := map[[2]int64]Hash{}
+	hashes := hashesIn(flat[:len(flat)-len(flat)%hashBytes])
+	at := int64(0)
+	for level := 62; level >= 0 && len(hashes) > 0; level-- {
+		if size>>level&1 == 1 {
+			found[[2]int64{at, 1 << level}] = hashes[0]
+			at, hashes = at+1<<level, hashes[1:]
+		}
+	}
+	for at == size && len(hashes) > 0 && size%(1<<tileBits) != 0 {
+		count := size & -size
+		found[[2]int64{size, count}] = hashes[0]
+		size, at, hashes = size+count, size+count, hashes[1:]
+	}
+	return found
 }
 
 // nodes reads nodes of the tree from the files of a directory, as they are: what it gives is to be proved.
-type nodes struct{ dir dir }
+type nodes struct {
+	dir    dir
+	around map[[2]int64]Hash // what is kept of one size, where the leaves are gone; may be nil
+}
+
+// nodesFrom is what proves that a tree extends the one of a size.
+func (d dir) nodesFrom(size int64) nodes { return nodes{d, d.around(size)} }
 
 var errNoNode = errors.New("the seal's state does not hold this part of the tree any more")
 
@@ -132,6 +168,9 @@ func (n nodes) ReadHashes(indexes []int64) ([]Hash, error) {
 
 // at is the node over the leaves from at<<level to the next such.
 func (n nodes) at(level int, at int64) (Hash, error) {
+	if h, ok := n.around[[2]int64{at << level, 1 << level}]; ok {
+		return h, nil
+	}
 	for base := min(level/tileBits, len(tileFiles)); base >= 0; base-- {
 		stored, err := n.row(base, at<<(level-base*tileBits), int64(1)<<(level-base*tileBits))
 		if err != nil && base > 0 {

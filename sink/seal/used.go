@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"hbjournal/sink/journal/read"
+	"hbjournal/sink/names"
 )
 
 // Used says where a key of this name has sealed the journal before; "": nowhere.
@@ -62,4 +63,28 @@ func ReadCheckpoints(path string) ([]Outside, error) {
 		return nil, fmt.Errorf("%s holds no checkpoint", path)
 	}
 	return found, nil
+}
+
+// Standing returns how many lines are under the last checkpoint. begun is false if nothing will be sealed before somebody says so;
+// the error is that the checkpoint is not one of the key.
+func Standing(o Options) (lines int64, begun bool, err error) {
+	d := dir(DirOf(o.State))
+	text, err := d.read(fileCheckpoint, maxNote)
+	if notThere(err) {
+		files, err := names.Files(o.Dir, o.Base)
+		if notThere(err) {
+			return 0, true, nil
+		}
+		for _, f := range files {
+			if info, err := os.Stat(f.Path); err == nil && info.Size() > 0 {
+				return 0, false, nil
+			}
+		}
+		return 0, true, err
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	c, err := o.Key.Verifier().open(text)
+	return c.Size, true, err
 }

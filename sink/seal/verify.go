@@ -410,7 +410,7 @@ func (p *pass) leaf(l leaf, index int64) error {
 }
 
 func (p *pass) addTail(l leaf) {
-	if p.tailLen == 0 {
+	if p.since == 0 { // A line that is torn has no time.
 		p.since, _ = journal.LineTime(l.text)
 	}
 	p.tailLen++
@@ -535,11 +535,14 @@ func (v *verifier) judgeTail(p *pass) {
 	if p.tailLen == 0 || len(p.tail) > 0 {
 		return
 	}
-	text := fmt.Sprintf("%s not yet sealed (since %s)", lines(p.tailLen), time.UnixMilli(p.since).UTC().Format(time.RFC3339))
+	text := lines(p.tailLen) + " not yet sealed"
+	if p.since != 0 {
+		text += " (since " + time.UnixMilli(p.since).UTC().Format(time.RFC3339) + ")"
+	}
 	switch age := v.opt.Now().Sub(time.UnixMilli(p.since)); {
 	case v.apart:
 		v.remark("%s behind the checkpoint from outside are not covered by it", lines(p.tailLen))
-	case age > stoppedAfter:
+	case age > stoppedAfter && p.since != 0:
 		v.fault(p.end.path, 0, "%s: sealing has stopped", text)
 	default:
 		v.remark("%s", text)

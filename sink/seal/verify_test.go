@@ -1,6 +1,7 @@
 package seal_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -144,4 +145,25 @@ func TestJournalOfAllKindsOfFilesVerifies(t *testing.T) {
 	if len(v.Faults) > 0 || !strings.Contains(v.Anchored, "late.txt") {
 		t.Errorf("got %s", texts(v))
 	}
+}
+
+func TestPublishedCheckpointsStayProvableWhenTheirLinesArePruned(t *testing.T) {
+	w := newWorld(t)
+	w.opts.MaxBackups = 1
+	var outside []seal.Outside
+	for i := range 8 {
+		w.open()
+		w.send(97 + 13*i)
+		w.sealed()
+		w.rotate()
+		w.send(31)
+		w.sealed()
+		w.close()
+		outside = append(outside, seal.Outside{Name: fmt.Sprintf("after run %d", i), Note: w.note()})
+	}
+	v := verify(t, w.dir, w.vkey, func(o *seal.VerifyOptions) { o.Checkpoints = outside })
+	if len(v.Faults) > 0 || !strings.HasSuffix(v.Anchored, "after run 7") {
+		t.Errorf("got %s", texts(v))
+	}
+	wantWords(t, texts(v), []string{"pruned (journal_max_backups)"})
 }

@@ -29,6 +29,9 @@ type work struct {
 	stopped error  // why this process seals nothing any more; nil: it does
 	awaited []byte // the message of the note that is to be the first leaf; nil: the tree has begun
 
+	watching []*watched
+	edgeErr  error // of what was watched
+
 	checkpoint Checkpoint // the last one
 	since      since
 	notes      notes
@@ -152,7 +155,7 @@ func (w *work) seal() error {
 	w.notes.flush(w, false)
 	if now := w.s.opts.Now(); elapsed(w.since.looked, now, time.Minute) {
 		w.since.looked = now
-		err = errors.Join(err, w.s.dir.dropPacked(w.ledger, w.s.opts.Dir))
+		err = errors.Join(err, w.s.dir.dropPacked(w.ledger, w.s.opts.Dir, w.tree.size))
 	}
 	return err
 }
@@ -270,6 +273,9 @@ func (w *work) publish(at string) error {
 	if at == atRotation && w.since.lines > 0 && elapsed(w.since.noted, now, time.Second) {
 		w.since.lines, w.since.noted = 0, now
 		w.notes.owe(aboutCheckpoint, journal.SealNote{Origin: w.origin, At: at, Checkpoint: string(w.checkpoint.Note)}.Append(nil))
+	}
+	if at != "" || w.since.kept == now || w.s.opts.Publish != nil && elapsed(w.since.told, now, time.Minute) {
+		err = errors.Join(err, w.keepEdge(), w.takeEdgeErr())
 	}
 	if p := w.s.opts.Publish; p != nil && w.checkpoint.Note != nil && (at != "" || elapsed(w.since.told, now, time.Minute)) {
 		w.since.told = now

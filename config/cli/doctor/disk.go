@@ -28,6 +28,7 @@ func diskChecks() []check {
 		{"room", diskGroup, (*examination).room},
 		{"fsync", diskGroup, (*examination).fsync},
 		{"lock", diskGroup, (*examination).lock},
+		{"seal", diskGroup, (*examination).seal},
 	}
 	for i, c := range all {
 		all[i].look = func(e *examination) Row {
@@ -427,4 +428,24 @@ func (e *examination) lock() Row {
 		return Row{Status: Note, Measured: fmt.Sprintf("held by pid %d, while pid %d left word that it serves", pid, d.PID), Cure: fmt.Sprintf("ps -fp %d", pid)}
 	}
 	return Row{Status: OK, Measured: fmt.Sprintf("held by the daemon, pid %d", pid)}
+}
+
+// seal looks at the key that seals the journal, and whether its checkpoints are out of the reach of this machine.
+func (e *examination) seal() Row {
+	if e.Journal.Seal == nil {
+		return skip("journal_sign_key is not set")
+	}
+	s := e.Journal.Seal()
+	switch {
+	case s.KeyErr != nil:
+		return Row{Status: Fail, Measured: s.KeyErr.Error(), Cure: fmt.Sprintf("chmod o= %s # or make one: hbjournal seal keygen NAME", quoted(s.KeyFile))}
+	case !s.Begun:
+		return Row{Status: Fail, Measured: "the journal holds lines and no checkpoint: nothing is sealed", Cure: "hbjournal seal init"}
+	case !s.Published:
+		return Row{
+			Status: Note, Measured: fmt.Sprintf("%d lines are under a checkpoint, and no copy of it goes elsewhere: not anchored", s.Checkpoint),
+			Cure: "export JOURNAL_CHECKPOINTS_TO=/mnt/other/checkpoints",
+		}
+	}
+	return Row{Status: OK, Measured: fmt.Sprintf("%d lines are under a checkpoint, and copies of it go elsewhere", s.Checkpoint)}
 }

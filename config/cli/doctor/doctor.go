@@ -95,8 +95,20 @@ type Journal struct {
 	MinFreeBytes  int64 // 0: nothing
 	Disabled      bool  // nothing is written
 
+	// Seal looks at what seals the journal; nil: nothing does.
+	Seal func() Seal
+
 	// Probe tries to make, write, link and rename files as the daemon does, and undoes it.
 	Probe func() error
+}
+
+// Seal is what is known of what seals the journal.
+type Seal struct {
+	KeyErr     error // why the key, or the policy of witnesses, cannot be used
+	KeyFile    string
+	Begun      bool // there is a checkpoint, or no line yet
+	Checkpoint int64
+	Published  bool // checkpoints go to somewhere else
 }
 
 // Daemon is what is known of the daemon that writes the journal.
