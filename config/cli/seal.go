@@ -80,7 +80,7 @@ func newSealInit(env Env) *cobra.Command {
 	}
 	settings := addSettings(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return repairSeal(cmd.Context(), settings, env, seal.Begin)
+		return repairSeal(cmd.Context(), settings, env, seal.Begin, nil)
 	}
 	return cmd
 }
@@ -94,15 +94,21 @@ func newSealRebuild(env Env) *cobra.Command {
 			"checkpoint. Stop the daemon first.",
 		Args: cobra.NoArgs,
 	}
+	s := &selection{environ: env}
+	s.addIdentity(cmd)
 	settings := addSettings(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return repairSeal(cmd.Context(), settings, env, seal.Rebuild)
+		decrypter, err := s.decrypter(nil)
+		if err != nil {
+			return err
+		}
+		return repairSeal(cmd.Context(), settings, env, seal.Rebuild, decrypter)
 	}
 	return cmd
 }
 
 // repairSeal opens the journal as the daemon does, to do one thing with its seal, and closes it again.
-func repairSeal(ctx context.Context, settings *settings, env Env, purpose seal.Purpose) error {
+func repairSeal(ctx context.Context, settings *settings, env Env, purpose seal.Purpose, decrypter read.Decrypter) error {
 	loaded, err := settings.load(env)
 	if err != nil {
 		return err
@@ -124,7 +130,7 @@ func repairSeal(ctx context.Context, settings *settings, env Env, purpose seal.P
 	if err != nil {
 		return encryptHint(err)
 	}
-	o.Purpose = purpose
+	o.Purpose, o.Decrypter = purpose, decrypter
 	sealer, err := seal.New(*o)
 	if err != nil {
 		return err

@@ -122,7 +122,7 @@ func (l *ledger) compact(journalDir string) error {
 
 // isThere reports whether a backup is there, compressed or not.
 func isThere(journalDir, name string) bool {
-	for _, ending := range []string{"", ".gz", ".zst"} {
+	for _, ending := range endings {
 		if _, err := os.Lstat(filepath.Join(journalDir, name+ending)); err == nil {
 			return true
 		}

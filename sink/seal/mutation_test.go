@@ -25,7 +25,13 @@ func readText(t *testing.T, path string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r io.Reader = bytes.NewReader(raw)
+	return unpack(t, path, bytes.NewReader(raw))
+}
+
+// unpack reads what a file of this name is compressed with.
+func unpack(t *testing.T, path string, r io.Reader) []byte {
+	t.Helper()
+	var err error
 	switch filepath.Ext(path) {
 	case ".gz":
 		r, err = gzip.NewReader(r)
@@ -42,9 +48,8 @@ func readText(t *testing.T, path string) []byte {
 	return text
 }
 
-// writeText replaces what a file holds.
-func writeText(t *testing.T, path string, text []byte) {
-	t.Helper()
+// pack is the inverse of unpack.
+func pack(path string, text []byte) []byte {
 	var raw bytes.Buffer
 	switch filepath.Ext(path) {
 	case ".gz":
@@ -58,17 +63,20 @@ func writeText(t *testing.T, path string, text []byte) {
 	default:
 		raw.Write(text)
 	}
-	if err := os.WriteFile(path, raw.Bytes(), 0o640); err != nil {
+	return raw.Bytes()
+}
+
+// writeText replaces what a file holds.
+func writeText(t *testing.T, path string, text []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, pack(path, text), 0o640); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // edit changes the lines of a file.
-func edit(change func(lines [][]byte) [][]byte) func(t *testing.T, path string) {
-	return func(t *testing.T, path string) {
-		lines := slices.Collect(bytes.Lines(readText(t, path)))
-		writeText(t, path, bytes.Join(change(lines), nil))
-	}
+func edit(change func(lines [][]byte) [][]byte) func(text []byte) []byte {
+	return func(text []byte) []byte { return bytes.Join(change(slices.Collect(bytes.Lines(text))), nil) }
 }
 
 func remove(i, n int) func([][]byte) [][]byte {
@@ -95,7 +103,7 @@ const foreignLine = `{"timestamp":1711234567.123,"datetime":"2024-03-23T22:56:07
 
 // lineMutations are changes to the lines of any file, and the number of the line that must be named; 0: any.
 var lineMutations = map[string]struct {
-	change func(t *testing.T, path string)
+	change func(text []byte) []byte
 	line   int
 }{
 	"a letter of the first line": {edit(func(l [][]byte) [][]byte { l[0][20] ^= 1; return l }), 1},
@@ -122,12 +130,13 @@ func TestChangedLinesAreFoundInFilesOfEachKind(t *testing.T) {
 		for what, m := range lineMutations {
 			t.Run(filepath.Ext(name)+" "+what, func(t *testing.T) {
 				dir := f.copied(t)
-				m.change(t, filepath.Join(dir, name))
-				v := verify(t, dir, f.vkey)
+				path := filepath.Join(dir, name)
+				f.put(t, path, m.change(f.text(t, path)))
+				v := f.verify(t, dir)
 				if len(v.Faults) == 0 {
 					t.Fatalf("it verifies:\n%s", texts(v))
 				}
-				compressed := filepath.Ext(name) == ".gz" || filepath.Ext(name) == ".zst"
+				compressed := name != stem(name)
 				if !strings.Contains(texts(v), stem(name)) {
 					t.Errorf("%s is not named:\n%s", name, texts(v))
 				}
@@ -140,7 +149,9 @@ func TestChangedLinesAreFoundInFilesOfEachKind(t *testing.T) {
 }
 
 // stem is the name of a backup without what compression added to it.
-func stem(name string) string { return strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst") }
+func stem(name string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, ".age"), ".gz"), ".zst")
+}
 
 func TestTruncationAtAnyByteIsFound(t *testing.T) {
 	f := newFixture(t)
@@ -155,7 +166,7 @@ func TestTruncationAtAnyByteIsFound(t *testing.T) {
 	last := len(bytes.Join(lines[len(lines)-3:], nil))
 	for cut := 1; cut <= last; cut++ {
 		writeText(t, live, text[:len(text)-cut])
-		v := verify(t, dir, f.vkey)
+		v := f.verify(t, dir)
 		// Of the last line its newline alone is no part of what is sealed.
 		if got := len(v.Faults) > 0; got != (cut > 1) || got && !strings.Contains(texts(v), base) {
 			t.Fatalf("%d bytes cut off: %s", cut, texts(v))
@@ -170,7 +181,7 @@ func TestMissingAndForeignFilesAreFound(t *testing.T) {
 		t.Helper()
 		dir := f.copied(t)
 		change(dir)
-		v := verify(t, dir, f.vkey)
+		v := f.verify(t, dir)
 		if len(v.Faults) == 0 {
 			t.Errorf("%s: it verifies:\n%s", what, texts(v))
 		}
@@ -179,7 +190,7 @@ func TestMissingAndForeignFilesAreFound(t *testing.T) {
 	for i, name := range f.files[:3] {
 		test("removed", func(dir string) { os.Remove(filepath.Join(dir, name)) }, "are missing", stem(name))
 		test("another's", func(dir string) {
-			writeText(t, filepath.Join(dir, name), readText(t, filepath.Join(other.dir, other.files[i])))
+			f.put(t, filepath.Join(dir, name), other.text(t, filepath.Join(other.dir, other.files[i])))
 		}, name)
 	}
 	test("the live file removed", func(dir string) { os.Remove(filepath.Join(dir, base)) }, "journal ends at")
@@ -203,7 +214,7 @@ func TestWhatOthersMayDoWithTheFilesVerifies(t *testing.T) {
 		t.Helper()
 		dir := f.copied(t)
 		change(dir)
-		v := verify(t, dir, f.vkey)
+		v := f.verify(t, dir)
 		if len(v.Faults) > 0 {
 			t.Errorf("%s: %s", what, texts(v))
 		}
@@ -224,10 +235,12 @@ func TestWhatOthersMayDoWithTheFilesVerifies(t *testing.T) {
 		writeText(t, filepath.Join(dir, f.files[2]+".gz"), text)
 	})
 	test("unpacked", func(dir string) {
-		name := filepath.Join(dir, f.files[0])
-		text := readText(t, name)
-		os.Remove(name)
-		writeText(t, strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst"), text)
+		for _, name := range f.files[:2] {
+			path := filepath.Join(dir, name)
+			text := f.text(t, path)
+			os.Remove(path)
+			writeText(t, stem(path), text)
+		}
 	})
 	test("moved over the border of two files", func(dir string) {
 		a, b := filepath.Join(dir, f.files[2]), filepath.Join(dir, base)
@@ -249,14 +262,14 @@ func TestStateThatIsGoneMakesNothingWrong(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if v := verify(t, dir, f.vkey); len(v.Faults) > 0 {
+		if v := f.verify(t, dir); len(v.Faults) > 0 {
 			t.Errorf("without %v: %s", names, texts(v))
 		}
 	}
 	for _, name := range []string{"checkpoint", ""} {
 		dir := f.copied(t)
 		os.RemoveAll(filepath.Join(seal.DirOf(rotate.StateDir(dir, base)), name))
-		v := verify(t, dir, f.vkey)
+		v := f.verify(t, dir)
 		if len(v.Faults) != 1 {
 			t.Errorf("without %q: %s", name, texts(v))
 		}
@@ -280,7 +293,7 @@ func TestRandomBitsNeverVerifyWrongly(t *testing.T) {
 	}
 	want := map[string][]byte{}
 	for _, name := range f.files {
-		want[name] = readText(t, filepath.Join(f.dir, name))
+		want[name] = f.text(t, filepath.Join(f.dir, name))
 	}
 	for range repeats(t, "SEAL_FLIPS", 20) {
 		path := paths[rand.IntN(len(paths))]
@@ -292,11 +305,11 @@ func TestRandomBitsNeverVerifyWrongly(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, name), raw, 0o640); err != nil {
 			t.Fatal(err)
 		}
-		v := verify(t, dir, f.vkey)
+		v := f.verify(t, dir)
 		if len(v.Faults) > 0 || want[name] == nil {
 			continue // It is found; or it is of the state, and what it is of the journal is as it was.
 		}
-		if got := readText(t, filepath.Join(dir, name)); !bytes.Equal(bytes.TrimSuffix(got, []byte("\n")), bytes.TrimSuffix(want[name], []byte("\n"))) {
+		if got := f.text(t, filepath.Join(dir, name)); !bytes.Equal(bytes.TrimSuffix(got, []byte("\n")), bytes.TrimSuffix(want[name], []byte("\n"))) {
 			t.Errorf("byte %d of %s: it verifies", at, name)
 		}
 	}
@@ -312,7 +325,7 @@ func TestOtherKeysDoNotVerify(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(state, "checkpoint"), other.late, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	if v := verify(t, dir, f.vkey); len(v.Faults) == 0 {
+	if v := f.verify(t, dir); len(v.Faults) == 0 {
 		t.Errorf("signed by another key: %s", texts(v))
 	}
 }

@@ -19,11 +19,17 @@ func (w *world) verifyOptions() seal.VerifyOptions {
 	return seal.VerifyOptions{Options: read.Options{Dir: w.dir, Base: base}, Dir: w.sealDir(), Key: key}
 }
 
+func (f *fixture) verifyOptions() seal.VerifyOptions {
+	o := f.world.verifyOptions()
+	o.Decrypter = f.identities
+	return o
+}
+
 func TestEveryKeptLineIsProved(t *testing.T) {
 	f := newFixture(t)
 	var wanted [][]byte
 	for _, name := range f.files {
-		for line := range bytes.Lines(readText(t, f.path(name))) {
+		for line := range bytes.Lines(f.text(t, f.path(name))) {
 			wanted = append(wanted, bytes.TrimSuffix(line, []byte("\n")))
 		}
 	}
@@ -47,7 +53,7 @@ func TestEveryKeptLineIsProved(t *testing.T) {
 
 func TestAlteredProofsDoNotProve(t *testing.T) {
 	f := newFixture(t)
-	line := bytes.TrimSuffix(bytes.SplitAfter(readText(t, f.path(f.files[2])), []byte("\n"))[7], []byte("\n"))
+	line := bytes.TrimSuffix(bytes.SplitAfter(f.text(t, f.path(f.files[2])), []byte("\n"))[7], []byte("\n"))
 	key := f.verifyOptions().Key
 	proofs, err := seal.Prove(t.Context(), f.verifyOptions(), [][]byte{line})
 	if err != nil {

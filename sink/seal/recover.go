@@ -273,7 +273,7 @@ func (w *work) backups(files []names.File) []string {
 	var stamp names.File
 	for _, f := range files {
 		name := filepath.Base(f.Path)
-		if f.Live() || turned[name] || turned[strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst")] {
+		if f.Live() || turned[name] || turned[withoutEnding(name)] {
 			continue
 		}
 		if !f.Rotated && f.Stamp.Equal(stamp.Stamp) && strings.HasPrefix(f.Path, stamp.Path+".") {
@@ -339,9 +339,7 @@ func (w *work) lastStart(backups []string) (start, int, bool) {
 		}
 	}
 	for i := len(backups) - 1; i >= 0; i-- {
-		name := filepath.Base(backups[i])
-		name = strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst")
-		if st, ok := w.startOf(w.ledger.named(name)); ok {
+		if st, ok := w.startOf(w.ledger.named(withoutEnding(filepath.Base(backups[i])))); ok {
 			return st, i, true
 		}
 	}
@@ -442,16 +440,17 @@ func (w *work) goOn(ctx context.Context, st start, backups []string, from int) e
 
 // fileSource gives files one after the other, and then a part of an open one.
 type fileSource struct {
-	paths   []string
-	current read.Source
-	live    *io.SectionReader
-	path    string
-	offset  int64
+	paths     []string
+	decrypter read.Decrypter
+	current   read.Source
+	live      *io.SectionReader
+	path      string
+	offset    int64
 }
 
 // source reads the backups, and the live file as it was at the start.
 func (w *work) source(backups []string) read.Source {
-	return &fileSource{paths: backups, live: io.NewSectionReader(w.s.sources0(), 0, w.from), path: w.s.path}
+	return &fileSource{paths: backups, decrypter: w.s.opts.Decrypter, live: io.NewSectionReader(w.s.sources0(), 0, w.from), path: w.s.path}
 }
 
 // Read implements read.Source.
@@ -461,7 +460,7 @@ func (f *fileSource) Read(ctx context.Context, b *read.Block) error {
 			return f.readLive(ctx, b)
 		}
 		if f.current == nil {
-			opened, err := openFile(f.paths[0])
+			opened, err := openFile(f.paths[0], f.decrypter)
 			if err != nil {
 				return err
 			}
@@ -482,10 +481,10 @@ func (f *fileSource) Read(ctx context.Context, b *read.Block) error {
 }
 
 // openFile opens a backup, which may have been compressed meanwhile.
-func openFile(path string) (read.Source, error) {
-	for _, ending := range []string{"", ".gz", ".zst"} {
+func openFile(path string, decrypter read.Decrypter) (read.Source, error) {
+	for _, ending := range endings {
 		if _, err := os.Lstat(path + ending); err == nil {
-			return read.Open(read.Options{Paths: []string{path + ending}})
+			return read.Open(read.Options{Paths: []string{path + ending}, Decrypter: decrypter})
 		}
 	}
 	return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}

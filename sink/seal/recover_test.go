@@ -76,8 +76,10 @@ func TestTreeThatIsBrokenIsNeverGoneOnWith(t *testing.T) {
 			lines := slices.Collect(bytes.Lines(text))
 			writeText(t, w.path(base), bytes.Join(lines[:len(lines)-5], nil))
 		},
-		"altered": func(w *world) { lineMutations["a letter of a line"].change(t, w.path(base)) },
-		"gone":    func(w *world) { os.Remove(w.path(base)) },
+		"altered": func(w *world) {
+			writeText(t, w.path(base), lineMutations["a letter of a line"].change(readText(t, w.path(base))))
+		},
+		"gone": func(w *world) { os.Remove(w.path(base)) },
 	} {
 		t.Run(what, func(t *testing.T) {
 			w := newWorld(t)
@@ -127,6 +129,7 @@ func TestDamagedStateIsMadeAnew(t *testing.T) {
 		w.dir = f.copied(t)
 		w.opts.Dir = w.dir
 		w.log.Reset()
+		w.tune = func(o *seal.Options) { o.Decrypter = f.identities }
 		for _, name := range names {
 			os.RemoveAll(filepath.Join(w.sealDir(), name))
 		}
@@ -135,7 +138,10 @@ func TestDamagedStateIsMadeAnew(t *testing.T) {
 		w.send(20)
 		w.until("written", func() bool { return w.journal.Stats().Queued == 0 })
 		w.close()
-		v := w.wantSound()
+		v := f.verify(t, w.dir)
+		if len(v.Faults) > 0 {
+			t.Fatalf("without %v: %s", names, texts(v))
+		}
 		if v.Origin != origin || v.Tail != 0 {
 			t.Errorf("without %v: %+v\n%s", names, v, w.log.String())
 		}

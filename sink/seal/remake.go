@@ -140,5 +140,8 @@ func (m *remaking) finish() error {
 
 // withoutEnding is the name of a backup as it was rotated to.
 func withoutEnding(name string) string {
-	return strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst")
+	return strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, ".age"), ".gz"), ".zst")
 }
+
+// endings are what a backup may have been packed to since it was rotated.
+var endings = []string{"", ".gz", ".zst", ".age", ".gz.age", ".zst.age"}

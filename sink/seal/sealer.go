@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"hbjournal/sink/journal"
+	"hbjournal/sink/journal/read"
 )
 
 // Options of a Sealer. Those without a default are required.
@@ -21,10 +22,12 @@ type Options struct {
 	Key       *Key
 
 	Purpose Purpose
-	Every   time.Duration    // between two checkpoints at the least, but for those of rotations and the end; 0: 1 s
-	Publish *Publisher       // who is told of checkpoints outside of the journal; nil: nobody
-	Now     func() time.Time // nil: time.Now
-	Log     zerolog.Logger
+	// Decrypter is for backups that are encrypted, if the state is to be made anew from them; nil: they cannot be read.
+	Decrypter read.Decrypter
+	Every     time.Duration    // between two checkpoints at the least, but for those of rotations and the end; 0: 1 s
+	Publish   *Publisher       // who is told of checkpoints outside of the journal; nil: nobody
+	Now       func() time.Time // nil: time.Now
+	Log       zerolog.Logger
 }
 
 // Purpose is what a Sealer is started for.

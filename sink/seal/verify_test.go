@@ -1,12 +1,17 @@
 package seal_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"filippo.io/age"
+
+	"hbjournal/sink/crypt"
 	"hbjournal/sink/journal/read"
 	"hbjournal/sink/names"
 	"hbjournal/sink/rotate"
@@ -69,36 +74,45 @@ func wantWords(t *testing.T, text string, words []string) {
 	}
 }
 
-// fixture is a journal of three backups (gzip, zstd, plain) and a live file, some 2,000 lines, of which the oldest file was
-// removed by a limit; and a copy of an early checkpoint and of a late one.
+// fixture is a journal of three backups (zstd encrypted by age, gzip, plain) and a live file, some 2,000 lines, of which the oldest
+// file was removed by a limit; and a copy of an early checkpoint and of a late one.
 type fixture struct {
 	*world
 	early, late []byte
-	files       []string // gzip, zstd, plain, live
+	files       []string // .zst.age, .gz, plain, live
+	recipients  *crypt.Recipients
+	identities  *crypt.Identities
 }
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	w := newWorld(t)
 	f := &fixture{world: w}
+	f.recipients, f.identities = newRecipient(t)
 	w.opts.MaxBackups = 3
-	for i, compress := range []string{"", "gzip", "zstd", ""} { // What is plain yet is compressed with the next.
-		w.opts.Compress = compress
+	for i, ending := range []string{"", ".zst.age", ".gz", ""} {
+		w.opts.Compress = map[string]string{".zst.age": "zstd", ".gz": "gzip"}[ending]
+		w.opts.Encrypter = nil
+		if ending == ".zst.age" {
+			w.opts.Encrypter = f.recipients
+		}
 		w.open()
 		w.send(450)
 		w.sealed()
 		w.rotate()
 		w.send(30)
 		w.sealed()
-		if compress != "" {
-			w.until("compressed", func() bool { return w.journal.Stats().Compressed >= uint64(3-i) })
-		}
+		w.until("packed", func() bool { // Those of before are packed with it.
+			backups, err := names.Backups(w.dir, base)
+			return err == nil && len(backups) == min(i+1, 3) && backups[len(backups)-1].Ending == ending &&
+				(i != 1 || backups[0].Ending == ending)
+		})
 		if i == 1 {
 			f.early = w.note()
 		}
 		w.close()
-		w.opts.Compress = ""
 	}
+	w.opts.Compress, w.opts.Encrypter = "", nil
 	f.late = w.note()
 	files, err := names.Files(w.dir, base)
 	if err != nil {
@@ -108,6 +122,75 @@ func newFixture(t *testing.T) *fixture {
 		f.files = append(f.files, filepath.Base(file.Path))
 	}
 	return f
+}
+
+// newRecipient makes a pair of keys of age.
+func newRecipient(t *testing.T) (*crypt.Recipients, *crypt.Identities) {
+	t.Helper()
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	recipients, err := crypt.ParseRecipients([]string{id.Recipient().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "identity")
+	if err := os.WriteFile(path, []byte(id.String()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	identities, err := crypt.ReadIdentities([]string{path}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return recipients, identities
+}
+
+// verify verifies a copy of the fixture, with the identity.
+func (f *fixture) verify(t *testing.T, dir string, tune ...func(*seal.VerifyOptions)) seal.Verdict {
+	t.Helper()
+	return verify(t, dir, f.vkey, append(tune, func(o *seal.VerifyOptions) { o.Decrypter = f.identities })...)
+}
+
+// text is what a file of it holds, whatever it is packed in.
+func (f *fixture) text(t *testing.T, path string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r io.Reader = bytes.NewReader(raw)
+	if rest, packed := strings.CutSuffix(path, ".age"); packed {
+		path = rest
+		if r, err = f.identities.Decrypt(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return unpack(t, path, r)
+}
+
+// put replaces what a file of it holds.
+func (f *fixture) put(t *testing.T, path string, text []byte) {
+	t.Helper()
+	rest, packed := strings.CutSuffix(path, ".age")
+	raw := pack(rest, text)
+	if packed {
+		var b bytes.Buffer
+		w, _, err := f.recipients.Encrypt(&b)
+		if err == nil {
+			_, err = w.Write(raw)
+		}
+		if err == nil {
+			err = w.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw = b.Bytes()
+	}
+	if err := os.WriteFile(path, raw, 0o640); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // note is the last checkpoint.
@@ -132,14 +215,15 @@ func (f *fixture) copied(t *testing.T) string {
 
 func TestJournalOfAllKindsOfFilesVerifies(t *testing.T) {
 	f := newFixture(t)
-	v := f.wantSound("lines 0 to", "pruned (journal_max_backups)", seal.NotAnchored)
-	if len(f.files) != 4 || !strings.HasSuffix(f.files[0], ".gz") || !strings.HasSuffix(f.files[1], ".zst") {
+	v := f.verify(t, f.dir)
+	wantWords(t, texts(v), []string{"lines 0 to", "pruned (journal_max_backups)", seal.NotAnchored})
+	if len(v.Faults) > 0 || len(f.files) != 4 || !strings.HasSuffix(f.files[0], ".zst.age") || !strings.HasSuffix(f.files[1], ".gz") {
 		t.Errorf("files: %v", f.files)
 	}
 	if v.Tail != 0 || v.Sealed < int64(f.sent) {
 		t.Errorf("got %+v", v)
 	}
-	v = verify(t, f.dir, f.vkey, func(o *seal.VerifyOptions) {
+	v = f.verify(t, f.dir, func(o *seal.VerifyOptions) {
 		o.Checkpoints = []seal.Outside{{Name: "early.txt", Note: f.early}, {Name: "late.txt", Note: f.late}}
 	})
 	if len(v.Faults) > 0 || !strings.Contains(v.Anchored, "late.txt") {
