@@ -43,7 +43,8 @@ func newTable(t testing.TB, e engine) *table {
 
 func (tb *table) sender(receiver string) *sender {
 	return &sender{
-		URL: tb.url(receiver), Dir: tb.dir, State: tb.state(receiver), Journal: journalID, Receiver: receiver, Lines: int64(len(tb.lines)), Batch: 8 << 10,
+		URL: tb.url(receiver), Dir: tb.dir, State: tb.state(receiver), Journal: journalID, Receiver: receiver,
+		Lines: int64(len(tb.lines)), Batch: 8 << 10,
 	}
 }
 
@@ -196,7 +197,10 @@ func (tb *table) cutAnywhere(t *testing.T) {
 	}
 }
 
-func TestNATSKillTable(t *testing.T) { runTable(t, newTable(t, newNATS(t))) }
+func TestNATSKillTable(t *testing.T) {
+	t.Parallel() // Most of its time it waits.
+	runTable(t, newTable(t, newNATS(t)))
+}
 
 func runTable(t *testing.T, tb *table) {
 	t.Run("kill sender", tb.killSender)
@@ -207,8 +211,8 @@ func runTable(t *testing.T, tb *table) {
 	t.Run("cut anywhere", tb.cutAnywhere)
 }
 
-// killRow is a row of the kill table that the loop's own harness works on: the journal is written, rotated and compressed while
-// its senders are killed.
+// killRow is a row of the kill table that the loop's own harness works on: the journal is written, rotated and compressed
+// while its senders are killed.
 func killRow(e engine) killtest.Row {
 	row := killtest.Row{URL: e.url("r") + "&" + killtest.Batch, Receiver: "r", Doubles: killtest.Nothing}
 	row.Numbers = func(t testing.TB) []int {

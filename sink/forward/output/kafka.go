@@ -197,7 +197,7 @@ func (k *kafkaOutput) commit(ctx context.Context, records []*kgo.Record) error {
 	class := dialClass(err)
 	switch {
 	case errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge):
-		k.limit = max(k.limit/2, 1)
+		k.limit = max(k.limit/2, 1) // Also for several of them in one batch, which the library makes.
 		class = forward.Server
 	case errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch):
 		err = fmt.Errorf("another process ships as this receiver, or the transaction took too long: %w", err)

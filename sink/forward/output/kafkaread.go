@@ -43,7 +43,7 @@ func (k *kafkaOutput) connect(ctx context.Context) error {
 	}
 	opts = append(opts, kgo.TransactionalID("hbj-"+k.who.Receiver), kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()), // It is zstd already.
-		kgo.ProducerBatchMaxBytes(int32(k.maxMessage)), kgo.ProducerLinger(0), kgo.UnknownTopicRetries(-1),
+		kgo.ProducerBatchMaxBytes(int32(k.limit+kafkaRoom)), kgo.ProducerLinger(0), kgo.UnknownTopicRetries(-1),
 		kgo.TransactionTimeout(max(k.Timeout, 10*time.Second)))
 	if k.client, err = kgo.NewClient(opts...); err != nil {
 		return fmt.Errorf("%w: %w", forward.ErrStop, err)
