@@ -27,7 +27,8 @@ type Options struct {
 	Compress string        // backups: "gzip" or "zstd"; "": not at all
 	// Encrypter encrypts backups, after they have been compressed, and those of earlier times too; nil: none are encrypted.
 	Encrypter rotate.Encrypter
-	// MayEncrypt reports whether a backup, by its file name, may be encrypted now; until then it stays as it is. nil: all may.
+	// MayEncrypt reports whether nobody needs a backup, by its file name, as it is; until then it stays so, up to HoldBytes of
+	// these and the live file. nil: all may be encrypted at once.
 	MayEncrypt func(name string) bool
 	FileMode   fs.FileMode    // 0: 0640
 	DirMode    fs.FileMode    // 0: 0750

@@ -24,6 +24,7 @@ const (
 type packing struct {
 	mu     sync.Mutex // held by Compress, so that two do not use the same temporary file
 	failed map[string]attempt
+	told   map[time.Time]bool // backups that the Holder was told of, since they are encrypted although it needs them
 	// unmended are backups whose last lines Open has not looked at. They are compressed after that.
 	unmended []names.Backup
 	tidy     bool // nothing is left half done of a time when backups were compressed
@@ -101,7 +102,8 @@ func (f *File) compressAll(p *pace) (first error) {
 		if err != nil {
 			return err
 		}
-		todo = slices.DeleteFunc(todo, func(s stock) bool { return tried[s.stamp] })
+		held := f.held(todo)
+		todo = slices.DeleteFunc(todo, func(s stock) bool { return tried[s.stamp] || held[s.stamp] })
 		if len(todo) == 0 {
 			f.packing.failed = failed
 			return first

@@ -83,15 +83,45 @@ func (f *File) encryptStock(s stock, p *pace) error {
 			left = left[1:]
 		}
 	}
+	f.tellEncrypting(s)
 	for _, b := range left {
-		if f.opts.MayEncrypt != nil && !f.opts.MayEncrypt(b.Name) {
-			continue
-		}
 		if err := f.pack(b, f.formOf(b, s), p); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// held says which of the backups, the newest first, are not to be encrypted yet.
+func (f *File) held(todo []stock) map[time.Time]bool {
+	if f.opts.Encrypter == nil || f.opts.MayEncrypt == nil || f.opts.HoldBytes == 0 {
+		return nil
+	}
+	held := map[time.Time]bool{}
+	open := f.Stats().Bytes
+	for _, s := range todo {
+		if !f.mayEncrypt(s) {
+			open += s.bytes
+			held[s.stamp] = open <= f.opts.HoldBytes
+		}
+	}
+	return held
+}
+
+func (f *File) mayEncrypt(s stock) bool {
+	return f.opts.MayEncrypt == nil || f.opts.MayEncrypt(s.files[0].Name)
+}
+
+// tellEncrypting tells the Holder, once, that it cannot read a backup any more that it needs.
+func (f *File) tellEncrypting(s stock) {
+	if f.opts.Holder == nil || f.opts.HoldBytes == 0 || f.packing.told[s.stamp] || f.mayEncrypt(s) {
+		return
+	}
+	if f.packing.told == nil {
+		f.packing.told = map[time.Time]bool{}
+	}
+	f.packing.told[s.stamp] = true
+	f.tellLosing([]stock{s})
 }
 
 // waiting are the backups that are to be encrypted, by their stamps, and since when they wait: since their rotation, or

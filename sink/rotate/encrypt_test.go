@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"filippo.io/age"
+	"github.com/rs/zerolog"
 
 	"hbjournal/sink/crypt"
 	"hbjournal/sink/names"
@@ -337,7 +339,7 @@ func TestWhatWaitsToBeEncryptedIsCountedFromItsRotationOrTheStart(t *testing.T) 
 	may := false
 	f := open(t, Options{
 		Dir: dir, Compression: Zstd, Encrypter: k, OnRotate: ownTidier, Now: clock.now,
-		MayEncrypt: func(string) bool { return may }, MaxBackups: 4,
+		MayEncrypt: func(string) bool { return may }, HoldBytes: 1 << 20, MaxBackups: 4,
 	})
 	want := func(when string, waits int, since string) {
 		t.Helper()
@@ -369,7 +371,7 @@ func TestWhatWaitsToBeEncryptedIsCountedFromItsRotationOrTheStart(t *testing.T) 
 
 func TestPrunedBackupWaitsNoMore(t *testing.T) {
 	f := open(t, Options{
-		Encrypter: newKeys(t), OnRotate: ownTidier, MaxBackups: 1, MayEncrypt: func(string) bool { return false },
+		Encrypter: newKeys(t), OnRotate: ownTidier, MaxBackups: 1, MayEncrypt: func(string) bool { return false }, HoldBytes: 1 << 20,
 	})
 	for i := range 3 {
 		write(t, f, fmt.Sprintln(i))
@@ -383,7 +385,6 @@ func TestPrunedBackupWaitsNoMore(t *testing.T) {
 func TestNewestBackupIsEncryptedFirst(t *testing.T) {
 	k := newKeys(t)
 	var f *File
-	var order []string
 	rotated := false
 	note := func() {
 		if !rotated {
@@ -392,16 +393,61 @@ func TestNewestBackupIsEncryptedFirst(t *testing.T) {
 			rotate(t, f)
 		}
 	}
+	var log bytes.Buffer
 	f = open(t, Options{
-		Encrypter: watched{k, note}, OnRotate: ownTidier, Now: at("2026-03-28 12:00:00").now,
-		MayEncrypt: func(name string) bool { order = append(order, name[len(name)-6:]); return true },
+		Encrypter: watched{k, note}, OnRotate: ownTidier, Now: at("2026-03-28 12:00:00").now, Log: zerolog.New(&log),
 	})
 	for _, stamp := range []string{"090000", "100000", "110000"} {
 		put(t, f.path+".20260328-"+stamp, "one\n")
 	}
 	f.Compress(nil)
+	var order []string
+	for _, m := range regexp.MustCompile(`-(\d{6})\.age"`).FindAllStringSubmatch(log.String(), -1) {
+		order = append(order, m[1])
+	}
 	check(t, "order", strings.Join(order, " "), "110000 120000 100000 090000")
 	checkNames(t, f, "", ".20260328-090000.age", ".20260328-100000.age", ".20260328-110000.age", ".20260328-120000.age")
+}
+
+// told is a Holder that keeps what it was told.
+type told struct{ lost []string }
+
+func (h *told) Done(stamps []time.Time) int { return 0 }
+func (h *told) Losing(backups []string)     { h.lost = append(h.lost, backups...) }
+
+// TestEncryptionWaitsForAHolderAsFarAsItsBytesGo: the newest backups wait, those beyond are encrypted, and the Holder is told
+// of each once, before.
+func TestEncryptionWaitsForAHolderAsFarAsItsBytesGo(t *testing.T) {
+	k := newKeys(t)
+	holder := &told{}
+	needed := true
+	f := open(t, Options{
+		Encrypter: k, OnRotate: ownTidier, Holder: holder, HoldBytes: 25, MayEncrypt: func(string) bool { return !needed },
+	})
+	for _, stamp := range []string{"090000", "100000", "110000"} {
+		put(t, f.path+".20260328-"+stamp, "ten bytes\n")
+	}
+	f.Compress(nil)
+	f.Compress(nil)
+	checkNames(t, f, "", ".20260328-090000.age", ".20260328-100000", ".20260328-110000")
+	check(t, "told", strings.Join(holder.lost, " "), name+".20260328-090000")
+	check(t, "waiting", f.Stats().Unencrypted, 2)
+	needed = false
+	f.Compress(nil)
+	checkNames(t, f, "", ".20260328-090000.age", ".20260328-100000.age", ".20260328-110000.age")
+	check(t, "told in the end", len(holder.lost), 1)
+	check(t, "waiting in the end", f.Stats().Unencrypted, 0)
+}
+
+func TestEncryptionWaitsForNobodyWithoutBytesToHold(t *testing.T) {
+	holder := &told{}
+	f := open(t, Options{
+		Encrypter: newKeys(t), OnRotate: ownTidier, Holder: holder, MayEncrypt: func(string) bool { return false },
+	})
+	put(t, f.path+".20260328-090000", "ten bytes\n")
+	f.Compress(nil)
+	checkNames(t, f, "", ".20260328-090000.age")
+	check(t, "told", len(holder.lost), 0)
 }
 
 func TestEncryptedBackupsArePrunedAsOthersAre(t *testing.T) {

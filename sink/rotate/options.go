@@ -28,8 +28,9 @@ type Options struct {
 
 	Compression Compression // of backups, by Compress; "": none
 	Encrypter   Encrypter   // of backups, by Compress, when they have been compressed; nil: none are encrypted
-	// MayEncrypt reports whether a backup, by the name of its file, may be encrypted now. If not, it is asked again by the
-	// next Compress. nil: all may.
+	// MayEncrypt reports whether nobody needs a backup, by the name of its file, as it is. Those that are needed stay until a
+	// later Compress, the newest ones as far as HoldBytes go with the live file; the others are encrypted, and the Holder is
+	// told before. nil: all may.
 	MayEncrypt func(name string) bool
 
 	FileMode fs.FileMode // of every file that is made or opened, whatever the umask; 0: 0640
