@@ -108,6 +108,11 @@ func (d *daemon) openJournal() error {
 	}
 	holding := holdingOf(cfg, d.log.Logger)
 	options.Holder, options.HoldBytes, options.MayEncrypt = holding, int64(cfg.ForwardHold), holding.mayEncrypt
+	if options.Encrypter != nil {
+		for _, path := range secretsBeside(cfg) {
+			d.log.Warn().Str("path", path).Msg("a secret key lies beside the journal: who takes the encrypted backups gets it with them")
+		}
+	}
 	journal, err := sink.Open(options)
 	if err != nil {
 		sealer.Abandon()

@@ -100,6 +100,7 @@ func doctorOptions(loaded config.Loaded, err error) doctor.Options {
 			MinFreeBytes:  int64(cfg.JournalMinFree),
 			Disabled:      !cfg.JournalEnabled,
 			Seal:          sealState(cfg),
+			Encryption:    func() doctor.Encryption { return encryptionState(cfg) },
 			Probe:         func() error { return probeJournal(cfg) },
 		},
 		UID: os.Getuid(),

@@ -1,11 +1,16 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"hbjournal/config"
+	"hbjournal/config/cli/doctor"
 	"hbjournal/sink"
 	"hbjournal/sink/crypt"
+	"hbjournal/sink/names"
 	"hbjournal/sink/rotate"
 )
 
@@ -40,4 +45,55 @@ func doubtRecipients(cfg config.Config) []string {
 	}
 	return []string{"journal_encrypt_to has one recipient: if its key is lost, so are all encrypted backups; " +
 		"add a second one, whose key is kept elsewhere"}
+}
+
+// maxKeyBytes is how large a file may be that is looked into for a secret key, and maxLooked how many are.
+const (
+	maxKeyBytes = 64 << 10
+	maxLooked   = 100
+)
+
+// secretsBeside are the files that hold secret keys in the directories of the journal, where they do not belong: who takes
+// the backups would get the key with them.
+func secretsBeside(cfg config.Config) (found []string) {
+	looked := 0
+	for _, dir := range []string{cfg.JournalDir, rotate.StateDir(cfg.JournalDir, cfg.JournalFile)} {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			continue // It is made at the start, or who writes into it says what is wrong.
+		}
+		for _, e := range entries {
+			if _, backup := names.StampOf(cfg.JournalFile, e.Name()); backup || e.Name() == cfg.JournalFile || !e.Type().IsRegular() {
+				continue
+			}
+			if looked++; looked > maxLooked {
+				return found
+			}
+			if path := filepath.Join(dir, e.Name()); holdsSecret(path) {
+				found = append(found, path)
+			}
+		}
+	}
+	return found
+}
+
+func holdsSecret(path string) bool {
+	info, err := os.Lstat(path)
+	if err != nil || info.Size() > maxKeyBytes {
+		return false
+	}
+	text, err := os.ReadFile(path)
+	return err == nil && bytes.Contains(text, []byte("AGE-SECRET-KEY-"))
+}
+
+// encryptionState is what `doctor` says of the encryption.
+func encryptionState(cfg config.Config) doctor.Encryption {
+	e := doctor.Encryption{On: len(cfg.JournalEncryptTo) > 0, Secrets: secretsBeside(cfg)}
+	if e.On {
+		recipients, err := crypt.ParseRecipients(cfg.JournalEncryptTo)
+		if e.Err = err; err == nil {
+			e.Recipients = recipients.Len()
+		}
+	}
+	return e
 }

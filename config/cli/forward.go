@@ -48,6 +48,7 @@ type forwardFlags struct {
 	output       string
 	state        string
 	givenID      string
+	identities   []string // files of secret keys
 	settings     *settings
 }
 
@@ -73,6 +74,7 @@ func newForward(env Env) *cobra.Command {
 	flags.StringVar(&f.givenID, "journal-id", "", "the journal's `id`, of a copy that has none")
 	cmd.MarkFlagsMutuallyExclusive("once", "dry-run", "status", "dead", "reset-to", "forget")
 	completeFixed(cmd, "output", "table", "json")
+	addIdentity(cmd, &f.identities)
 	f.settings = addSettings(cmd, "journal_dir", "journal_file", "journal_local_time", "journal_dir_mode", "forward_to", "receiver_name",
 		"log_level", "log_format", "log_file")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return runForward(cmd.Context(), f, args, env) }
@@ -110,6 +112,9 @@ func runForward(ctx context.Context, f *forwardFlags, args []string, env Env) er
 	}
 	run := &forwarder{forwardFlags: f, env: env}
 	if err := run.prepare(loaded.Config, args); err != nil {
+		return err
+	}
+	if run.decrypter, err = decrypterOf(f.identities, nil, env); err != nil {
 		return err
 	}
 	log, err := openLog(loaded.Config, env)

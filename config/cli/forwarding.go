@@ -24,7 +24,8 @@ type forwarding struct {
 	receiver  string
 	dirMode   fs.FileMode
 	log       zerolog.Logger
-	stdout    io.Writer // nil: the process's own
+	stdout    io.Writer      // nil: the process's own
+	decrypter read.Decrypter // nil: encrypted backups cannot be read
 }
 
 func forwardingOf(cfg config.Config, log zerolog.Logger) forwarding {
@@ -42,7 +43,7 @@ func statesDir(stateDir string) string { return filepath.Join(stateDir, "forward
 // options are those of an output's loop.
 func (f forwarding) options(s shipment) forward.Options {
 	return forward.Options{
-		Journal:   read.Options{Dir: f.dir, Base: f.file},
+		Journal:   read.Options{Dir: f.dir, Base: f.file, Decrypter: f.decrypter},
 		JournalID: f.journalID,
 		StateDir:  filepath.Join(statesDir(f.stateDir), s.name),
 		DirMode:   f.dirMode,

@@ -19,15 +19,22 @@ var _ read.Decrypter = (*crypt.Identities)(nil)
 const identityVar = "AGE_IDENTITY_FILE"
 
 // addIdentity gives cmd the flag for the secret keys of encrypted backups.
-func (s *selection) addIdentity(cmd *cobra.Command) {
-	cmd.Flags().Var(&someTexts{&s.identities, false}, "identity",
+func (s *selection) addIdentity(cmd *cobra.Command) { addIdentity(cmd, &s.identities) }
+
+func addIdentity(cmd *cobra.Command, paths *[]string) {
+	cmd.Flags().Var(&someTexts{paths, false}, "identity",
 		"`file` of secret keys of age, for encrypted backups; - for standard input; else "+identityVar)
 }
 
-// decrypter reads the identities; nil: none are given. Standard input can be read once only.
+// decrypter reads the identities of the call; nil: none are given.
 func (s *selection) decrypter(args []string) (read.Decrypter, error) {
-	paths := s.identities
-	if path := s.environ.environ()[identityVar]; len(paths) == 0 && path != "" {
+	return decrypterOf(s.identities, args, s.environ)
+}
+
+// decrypterOf reads the identities of the flag or the variable; nil: none are given. Standard input can be read once only, and
+// args may name it too.
+func decrypterOf(paths, args []string, env Env) (read.Decrypter, error) {
+	if path := env.environ()[identityVar]; len(paths) == 0 && path != "" {
 		paths = []string{path}
 	}
 	if len(paths) == 0 {
@@ -37,9 +44,9 @@ func (s *selection) decrypter(args []string) (read.Decrypter, error) {
 		return nil, &usageError{errors.New("--identity - and -: standard input cannot be both"), "give one of them as a file"}
 	}
 	for _, path := range crypt.Exposed(paths) {
-		fmt.Fprintf(s.environ.Stderr, "hbjournal: warning: identity %s can be read by everybody on this machine: run chmod 600 on it\n", visible(path))
+		fmt.Fprintf(env.Stderr, "hbjournal: warning: identity %s can be read by everybody on this machine: run chmod 600 on it\n", visible(path))
 	}
-	ids, err := crypt.ReadIdentities(paths, s.environ.Stdin)
+	ids, err := crypt.ReadIdentities(paths, env.Stdin)
 	if err != nil {
 		return nil, &usageError{err, "age-keygen makes such a file, and its public key goes into journal_encrypt_to"}
 	}

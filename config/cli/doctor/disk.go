@@ -29,6 +29,7 @@ func diskChecks() []check {
 		{"fsync", diskGroup, (*examination).fsync},
 		{"lock", diskGroup, (*examination).lock},
 		{"seal", diskGroup, (*examination).seal},
+		{"encryption", diskGroup, (*examination).encryption},
 	}
 	for i, c := range all {
 		all[i].look = func(e *examination) Row {

@@ -96,7 +96,8 @@ type Journal struct {
 	Disabled      bool  // nothing is written
 
 	// Seal looks at what seals the journal; nil: nothing does.
-	Seal func() Seal
+	Seal       func() Seal
+	Encryption func() Encryption // looks at the directories; nil: nothing is encrypted
 
 	// Probe tries to make, write, link and rename files as the daemon does, and undoes it.
 	Probe func() error

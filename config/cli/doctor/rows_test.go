@@ -150,6 +150,11 @@ func snmp(udp, ip string) map[string]string {
 
 func file(name, text string) map[string]string { return map[string]string{name: text} }
 
+// encrypting sets what was seen of the encryption.
+func encrypting(e Encryption) func(*Options) {
+	return func(o *Options) { o.Journal.Encryption = func() Encryption { return e } }
+}
+
 func noDaemon(d *Daemon) { *d = Daemon{} }
 
 // rows are the states that each check can have, apart from those that only a real machine has.
@@ -158,6 +163,13 @@ var rows = map[string][]expected{
 		has(OK, machine{}, "no fault"),
 		has(Warn, machine{set: func(o *Options) { o.Config.Warnings = []string{"unknown key"} }}, "unknown key", "hbjournal config --check"),
 		has(Fail, machine{set: func(o *Options) { o.Config.Faults = []string{"a", "b"} }}, "a; b", "hbjournal config --check"),
+	},
+	"encryption": {
+		has(Skip, machine{}, "journal_encrypt_to is not set"),
+		has(OK, machine{set: encrypting(Encryption{On: true, Recipients: 2})}, "to all 2 recipients"),
+		has(Note, machine{set: encrypting(Encryption{On: true, Recipients: 1})}, "to 1 recipient", "age-keygen -o escrow.key"),
+		has(Fail, machine{set: encrypting(Encryption{On: true, Err: os.ErrPermission})}, "permission denied", "hbjournal config --check"),
+		has(Warn, machine{set: encrypting(Encryption{On: true, Recipients: 2, Secrets: []string{"/j/key"}})}, "secret keys lie beside the journal: /j/key", "shred -u /j/key"),
 	},
 	"user": {
 		has(OK, machine{daemon: noDaemon}, "uid 65532"),
