@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -210,7 +211,10 @@ func (v *Verifier) add(line string) error {
 	if err != nil || len(public) != 1+ed25519.PublicKeySize || public[0] != algorithmEd25519 {
 		return fmt.Errorf("%w: a vkey is not of Ed25519", ErrKey)
 	}
-	v.name, v.keys = parsed.Name(), append(v.keys, public[1:])
+	v.name = parsed.Name()
+	if !slices.ContainsFunc(v.keys, func(k ed25519.PublicKey) bool { return k.Equal(ed25519.PublicKey(public[1:])) }) {
+		v.keys = append(v.keys, public[1:])
+	}
 	return nil
 }
 

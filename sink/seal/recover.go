@@ -45,6 +45,9 @@ func (w *work) prepare(size int64) {
 		return // recover says so.
 	}
 	w.checkpoint, w.origin = c, c.Origin
+	if err := w.keepKeys(c.Origin); err != nil {
+		w.s.fail(err)
+	}
 	var found bool
 	w.standing, w.number, found = w.s.dir.readStanding(w.s.opts.Key.Verifier(), c.Origin)
 	if found && !w.standing.Open {
@@ -67,6 +70,21 @@ func (w *work) beginAnew(old Checkpoint) error {
 		}
 	}
 	return w.beginTree(w.s.opts.Key.name, journal.SealNote{})
+}
+
+// keepKeys adds the keys to the kept checkpoints, if they are new there: who has the key of today can tell that those of before
+// are whole.
+func (w *work) keepKeys(origin string) error {
+	kept, err := w.s.dir.read(fileCheckpoints, maxKept)
+	if ignoreMissing(err) != nil {
+		return err
+	}
+	for _, vkey := range w.s.opts.Key.vkeys(origin) {
+		if !bytes.Contains(kept, []byte(vkey)) {
+			return w.s.dir.add(fileCheckpoints, []byte(strings.Join(w.s.opts.Key.vkeys(origin), "\n")+"\n\n"), true)
+		}
+	}
+	return nil
 }
 
 // load reads the last checkpoint, which our key must have signed. If somebody has put an older one in its place, it takes a newer

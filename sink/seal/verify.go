@@ -198,6 +198,7 @@ func (v *verifier) setTargets(outside []Checkpoint) {
 // fault only if something is behind it.
 func (v *verifier) older() []target {
 	text := v.kept
+	others := keysIn(text) // Of before a change of the key: good for telling that a note is whole, and for nothing else.
 	var targets []target
 	var bad []Finding
 	for len(text) > 0 {
@@ -205,7 +206,7 @@ func (v *verifier) older() []target {
 		text = rest
 		c, err := v.opt.Key.open(one)
 		switch {
-		case err != nil && isVKeys(one):
+		case err != nil && (isVKeys(one) || others != nil && opens(others, one)):
 		case err != nil && whole:
 			bad = append(bad, Finding{Path: v.dir.path(fileCheckpoints), Text: "a checkpoint in it is " + err.Error()})
 		case err == nil && c.Origin == v.head.Origin && c.Size < v.head.Size:
@@ -218,6 +219,25 @@ func (v *verifier) older() []target {
 	}
 	v.verdict.Faults = append(v.verdict.Faults, bad[:min(len(bad), maxFindings)]...)
 	return targets
+}
+
+// keysIn is the verifier of all keys that are written between the kept checkpoints; nil: there are none.
+func keysIn(kept []byte) *Verifier {
+	v := &Verifier{}
+	for line := range bytes.Lines(kept) {
+		if isVKeys(line) {
+			_ = v.add(string(bytes.TrimSpace(line))) // Of the first name; others are not of this journal.
+		}
+	}
+	if len(v.keys) == 0 {
+		return nil
+	}
+	return v
+}
+
+func opens(v *Verifier, signed []byte) bool {
+	_, err := v.open(signed)
+	return err == nil
 }
 
 // cutNote cuts the first note off, or the first lines of keys: the signatures end with an empty line.
