@@ -164,7 +164,14 @@ func TestTruncationAtAnyByteIsFound(t *testing.T) {
 	text := readText(t, live)
 	lines := slices.Collect(bytes.Lines(text))
 	last := len(bytes.Join(lines[len(lines)-3:], nil))
+	step := 29 // At every byte in a soak.
+	if os.Getenv("SEAL_FLIPS") != "" {
+		step = 1
+	}
 	for cut := 1; cut <= last; cut++ {
+		if cut%step != 0 && text[len(text)-cut] != '\n' && text[len(text)-cut-1] != '\n' && cut > 3 {
+			continue
+		}
 		writeText(t, live, text[:len(text)-cut])
 		v := f.verify(t, dir)
 		// Of the last line its newline alone is no part of what is sealed.
