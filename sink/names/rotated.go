@@ -15,9 +15,9 @@ const compressions = "gz|bz2|xz|zst|lz4|age|gzip|bzip2|zstd|lzma|lzo|lz|sz|br|zi
 // What programs that rotate and compress put behind a name, as regular expressions.
 const (
 	compression = `\.(?:` + compressions + `)`
-	// date is one number, date or time: .1 -20240320 -20240320-14 .2024-03-20 -1711000000 -2024-W12 -2024-03-20T14:00:00Z
+	// date is one number, date or time: .1 -20240320 -20240320-14 .2024-03-20 -1711000000 -2024-W12 -2024-03-20T14:00:00Z.
 	date = `[-._]W?[0-9][0-9:TWZ]*`
-	// rotation is one step of them, since a pattern may catch its own files again: .1.gz.1
+	// rotation is one step of them, since a pattern may catch its own files again: .1.gz.1.
 	rotation = date + `|` + compression
 )
 

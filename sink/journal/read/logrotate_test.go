@@ -61,7 +61,7 @@ func TestFollowAndReadWhileLogrotateItselfRotates(t *testing.T) {
 			}
 			f.want(t, 0, n)
 			f.wantNoMore(t)
-			if faults := bothWays(t, Options{Dir: dir, Base: base}, 0, n); len(faults) > 0 {
+			if faults := bothWays(t, Options{Dir: dir, Base: base}, n); len(faults) > 0 {
 				t.Errorf("got faults %v, want none", faults)
 			}
 			rotated, err := filepath.Glob(filepath.Join(dir, "*[0-9]*"))

@@ -47,6 +47,7 @@ func TestFilterSkipsNothingThatMatches(t *testing.T) {
 		`{"name":"über","n":11}`,
 		`{"name":"\u00fcber","n":12}`,
 		`{"ID":null,"n":13}`,
+		`{"note":null,"n":14}`,
 	}
 	var data []byte
 	for _, m := range messages {
@@ -82,7 +83,8 @@ func TestFilterSkipsNothingThatMatches(t *testing.T) {
 	f("[11 12]", field("name", "über"))
 	f("[11 12]", field("name", "?ber"))
 	f("[9]", field("ID", "[0-9]"))
-	f("[13]", field("ID", "null"))
+	f("[]", field("ID", "null"))
+	f("[14]", field("note", "null"))
 	f("[]", field("ID", "XYZ"))
 }
 
