@@ -4,10 +4,12 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"hbjournal/sink/forward"
 	"hbjournal/sink/forward/killtest"
@@ -267,4 +269,92 @@ func TestALineThatIsTooLargeIsPutAsideOnce(t *testing.T) {
 			t.Errorf("%d lines, %v; want %d", len(lines), err, len(want))
 		}
 	})
+}
+
+// want wants the stream to hold the journal as it stands.
+func want(t *testing.T, e engine, j *killtest.Journal) {
+	t.Helper()
+	lines, err := journalLines(t.Context(), j.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantExactly(t, e.messages(t, "r"), killtest.ID, lines)
+}
+
+func TestRotationAndCompressionBetweenRuns(t *testing.T) {
+	eachEngine(t, false, func(t *testing.T, e engine) {
+		row, j := killRow(e), killtest.NewJournal(t)
+		for i := range 6 {
+			j.Write(70)
+			if i%2 == 0 {
+				row.Finish(t, j)
+			}
+			if backup := j.Rotate(); i%3 != 0 {
+				j.Compress(backup)
+			}
+		}
+		row.Finish(t, j)
+		want(t, e, j)
+	})
+}
+
+func TestPruningOfWhatWasNotSentIsCounted(t *testing.T) {
+	eachEngine(t, false, func(t *testing.T, e engine) {
+		row, j := killRow(e), killtest.NewJournal(t)
+		j.Write(50)
+		row.Finish(t, j)
+		j.Rotate()
+		j.Write(50)
+		j.Rotate()
+		j.Write(50)
+		lost := j.Prune(2)[50:]
+		row.Finish(t, j)
+		row.WantBut(t, j.Count(), 0, lost)
+		record, err := forward.ReadRecord(row.Sender(j).StateDir)
+		if err != nil || record.Figures.Missed != 1 {
+			t.Errorf("missed: got %d, %v; want 1", record.Figures.Missed, err)
+		}
+	})
+}
+
+// TestAPowerCutThatTakesTheLastSecondOfTheJournal takes back what was written and not forced to the disk before it was sent.
+func TestAPowerCutThatTakesTheLastSecondOfTheJournal(t *testing.T) {
+	eachEngine(t, false, func(t *testing.T, e engine) {
+		row, j, random := killRow(e), killtest.NewJournal(t), killtest.Random(t)
+		for range killtest.Kills() {
+			child := row.Sender(j).Start(t)
+			j.Write(100)
+			record := waitForRecord(t, row.Sender(j).StateDir)
+			j.Write(random.IntN(200))
+			child.Kill()
+			if again, err := forward.ReadRecord(row.Sender(j).StateDir); err == nil {
+				record = again
+			}
+			durable := record.Cursor.Offset
+			if record.Intent != nil {
+				durable = record.Intent.To.Offset
+			}
+			if err := os.Truncate(j.Live(), durable); err != nil {
+				t.Fatal(err)
+			}
+		}
+		row.Finish(t, j)
+		want(t, e, j)
+	})
+}
+
+func waitForRecord(t *testing.T, dir string) forward.Record {
+	t.Helper()
+	end := time.After(30 * time.Second)
+	for {
+		record, err := forward.ReadRecord(dir)
+		if err == nil && record.Number > 0 {
+			return record
+		}
+		select {
+		case <-end:
+			t.Fatalf("nothing was sent in 30 s: %v", err)
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
 }

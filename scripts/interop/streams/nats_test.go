@@ -77,9 +77,14 @@ func (e *natsEngine) url(string) string { return "nats://" + e.proxy.addr + "?cr
 func (e *natsEngine) isSend(data []byte) bool { return contains(data, "HPUB hbj.") }
 
 // messages reads what the stream holds of a receiver, past all of our own code.
-func (e *natsEngine) messages(t testing.TB, receiver string) (all []message) {
+func (e *natsEngine) messages(t testing.TB, receiver string) []message {
 	t.Helper()
-	conn, err := nats.Connect("nats://" + e.direct())
+	return natsMessages(t, "nats://"+e.direct(), receiver)
+}
+
+func natsMessages(t testing.TB, url, receiver string) (all []message) {
+	t.Helper()
+	conn, err := nats.Connect(url)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,6 +47,7 @@ func (a *natsAnswer) refusal() *natsError { return a.Error }
 
 // Codes of its errors.
 const (
+	natsCutOff     = 10008 // the server sees too few of the others
 	natsNoMessage  = 10037
 	natsTooLarge   = 10054
 	natsNameInUse  = 10058
@@ -82,6 +83,7 @@ func (n *natsOutput) ask(ctx context.Context, msg *nats.Msg, answer interface{ r
 	reply, err := n.conn.RequestMsgWithContext(ctx, msg)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
+		_ = n.Close() // Another server may know more.
 		return n.trouble(forward.Server, fmt.Errorf("nobody answers on %s: JetStream is off there, or has no leader now, "+
 			"or no stream takes the subject: %w", msg.Subject, err))
 	case err != nil && ctx.Err() != nil:
@@ -96,6 +98,9 @@ func (n *natsOutput) ask(ctx context.Context, msg *nats.Msg, answer interface{ r
 	}
 	if refused := answer.refusal(); refused != nil {
 		class := forward.Server
+		if refused.Code == natsCutOff {
+			_ = n.Close()
+		}
 		if refused.Code == natsFull || refused.Code == natsNoResource {
 			class = forward.Throttled
 		}
