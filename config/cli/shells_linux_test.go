@@ -50,6 +50,7 @@ func startShell(t *testing.T, name, rc string, messages ...string) *shell {
 		t.Fatal(err)
 	}
 	s.write("bin/.keep", "")
+	s.write(".local/share/fish/generated_completions/.keep", "") // Else fish parses all man pages of the machine meanwhile.
 	if err := os.Symlink(self, filepath.Join(s.home, "bin/hbjournal")); err != nil {
 		t.Fatal(err)
 	}
