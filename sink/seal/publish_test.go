@@ -252,7 +252,7 @@ func TestTwoDaemonsOnOneHistoryAreFound(t *testing.T) {
 	w.open()
 	w.send(500)
 	w.close()
-	other.log.Reset()
+	other.log = &logBuffer{}
 	other.publishing(policy)
 	other.open()
 	other.send(1)

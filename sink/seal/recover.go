@@ -1,17 +1,13 @@
 package seal
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/mod/sumdb/note"
 
 	"hbjournal/sink/journal"
 	"hbjournal/sink/journal/read"
@@ -70,106 +66,6 @@ func (w *work) beginAnew(old Checkpoint) error {
 		}
 	}
 	return w.beginTree(w.s.opts.Key.name, journal.SealNote{})
-}
-
-// keepKeys adds the keys to the kept checkpoints, if they are new there: who has the key of today can tell that those of before
-// are whole.
-func (w *work) keepKeys(origin string) error {
-	kept, err := w.s.dir.read(fileCheckpoints, maxKept)
-	if ignoreMissing(err) != nil {
-		return err
-	}
-	for _, vkey := range w.s.opts.Key.vkeys(origin) {
-		if !bytes.Contains(kept, []byte(vkey)) {
-			return w.s.dir.add(fileCheckpoints, []byte(strings.Join(w.s.opts.Key.vkeys(origin), "\n")+"\n\n"), true)
-		}
-	}
-	return nil
-}
-
-// load reads the last checkpoint, which our key must have signed. If somebody has put an older one in its place, it takes a newer
-// one that was kept: what was signed once is never signed otherwise.
-func (w *work) load() (Checkpoint, error) {
-	text, err := w.s.dir.read(fileCheckpoint, maxNote)
-	if err != nil {
-		return Checkpoint{}, err
-	}
-	v := w.s.opts.Key.Verifier()
-	c, err := v.open(text)
-	if err != nil {
-		return c, err
-	}
-	const tail = 64 << 10
-	kept, err := readTail(w.s.dir.path(fileCheckpoints), tail)
-	if err != nil {
-		return c, ignoreMissing(err)
-	}
-	for len(kept) > 0 {
-		one, rest, _ := cutNote(kept)
-		kept = rest
-		if other, err := v.open(one); err == nil && other.isAfter(c) {
-			c = other
-		}
-	}
-	return c, nil
-}
-
-// mendCheckpoints cuts off a note at the end of the kept checkpoints that a power cut has left half written.
-func (d dir) mendCheckpoints() error {
-	path := d.path(fileCheckpoints)
-	info, err := os.Stat(path)
-	if err != nil {
-		return ignoreMissing(err)
-	}
-	text, err := readTail(path, maxNote)
-	if err != nil {
-		return err
-	}
-	whole := 0
-	for at := 0; ; {
-		i := bytes.Index(text[at:], []byte("\n\n"))
-		if i < 0 {
-			break
-		}
-		last := text[bytes.LastIndexByte(text[:at+i], '\n')+1 : at+i]
-		_, errKey := note.NewVerifier(string(last))
-		if at += i + 2; bytes.HasPrefix(last, []byte("— ")) || errKey == nil {
-			whole = at
-		}
-	}
-	if whole == len(text) {
-		return nil
-	}
-	return os.Truncate(path, info.Size()-int64(len(text)-whole))
-}
-
-// isAfter reports whether c is of a later tree of the same key, or of more lines.
-func (c Checkpoint) isAfter(other Checkpoint) bool {
-	_, a := splitOrigin(c.Origin)
-	_, b := splitOrigin(other.Origin)
-	return a > b || a == b && c.Size > other.Size
-}
-
-// readTail returns the last bytes of a file, from the start of a note on.
-func readTail(path string, most int64) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
-	from := max(0, info.Size()-most)
-	text, err := io.ReadAll(io.NewSectionReader(file, from, most))
-	if from > 0 { // It may begin within a note: what follows its signatures is whole.
-		_, text, _ = bytes.Cut(text, []byte("\n\n"))
-		if bytes.HasPrefix(text, []byte("— ")) {
-			_, text, _ = bytes.Cut(text, []byte("\n\n"))
-		}
-	}
-	return text, err
 }
 
 // isEmpty reports whether the journal holds nothing.
@@ -454,90 +350,4 @@ func (w *work) goOn(ctx context.Context, st start, backups []string, from int) e
 		return err
 	}
 	return m.finish()
-}
-
-// fileSource gives files one after the other, and then a part of an open one.
-type fileSource struct {
-	paths     []string
-	decrypter read.Decrypter
-	current   read.Source
-	live      *io.SectionReader
-	path      string
-	offset    int64
-}
-
-// source reads the backups, and the live file as it was at the start.
-func (w *work) source(backups []string) read.Source {
-	return &fileSource{paths: backups, decrypter: w.s.opts.Decrypter, live: io.NewSectionReader(w.s.sources0(), 0, w.from), path: w.s.path}
-}
-
-// Read implements read.Source.
-func (f *fileSource) Read(ctx context.Context, b *read.Block) error {
-	for {
-		if f.current == nil && len(f.paths) == 0 {
-			return f.readLive(ctx, b)
-		}
-		if f.current == nil {
-			opened, err := openFile(f.paths[0], f.decrypter)
-			if err != nil {
-				return err
-			}
-			f.paths, f.current = f.paths[1:], opened
-		}
-		err := f.current.Read(ctx, b)
-		if err == nil && b.Fault != nil {
-			return b.Fault
-		}
-		if err != io.EOF {
-			return err
-		}
-		err = f.current.Close()
-		if f.current = nil; err != nil {
-			return err
-		}
-	}
-}
-
-// openFile opens a backup, which may have been compressed meanwhile.
-func openFile(path string, decrypter read.Decrypter) (read.Source, error) {
-	for _, ending := range endings {
-		if _, err := os.Lstat(path + ending); err == nil {
-			return read.Open(read.Options{Paths: []string{path + ending}, Decrypter: decrypter})
-		}
-	}
-	return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
-}
-
-func (f *fileSource) readLive(ctx context.Context, b *read.Block) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	for size := int64(readBytes); ; size *= 2 {
-		text := make([]byte, min(size, f.live.Size()-f.offset))
-		if len(text) == 0 {
-			return io.EOF
-		}
-		if _, err := f.live.ReadAt(text, f.offset); err != nil && err != io.EOF {
-			return err
-		}
-		end := strings.LastIndexByte(string(text), '\n') + 1
-		if end == 0 && int64(len(text)) < size {
-			return io.EOF // A torn line, which is no leaf.
-		}
-		if end > 0 {
-			*b = read.Block{Path: f.path, Offset: f.offset, Data: text[:end]}
-			f.offset += int64(end)
-			return nil
-		}
-	}
-}
-
-// Close implements read.Source.
-func (f *fileSource) Close() error {
-	if f.current == nil {
-		return nil
-	}
-	err := f.current.Close()
-	f.current = nil
-	return err
 }

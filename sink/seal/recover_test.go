@@ -128,7 +128,7 @@ func TestDamagedStateIsMadeAnew(t *testing.T) {
 		w := *f.world
 		w.dir = f.copied(t)
 		w.opts.Dir = w.dir
-		w.log.Reset()
+		w.log = &logBuffer{}
 		w.tune = func(o *seal.Options) { o.Decrypter = f.identities }
 		for _, name := range names {
 			os.RemoveAll(filepath.Join(w.sealDir(), name))

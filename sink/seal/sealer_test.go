@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,6 +29,24 @@ const (
 
 var sender = netip.MustParseAddrPort("192.168.1.100:45678")
 
+// logBuffer keeps what several goroutines log.
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
 // world is a journal with a seal, and what verifies it.
 type world struct {
 	t    *testing.T
@@ -36,7 +55,7 @@ type world struct {
 	vkey string
 	opts sink.Options
 	tune func(*seal.Options)
-	log  bytes.Buffer
+	log  *logBuffer
 
 	journal *sink.Journal
 	sealer  *seal.Sealer
@@ -58,7 +77,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, dir: filepath.Join(t.TempDir(), "journal"), key: key, vkey: vkey}
+	w := &world{t: t, log: &logBuffer{}, dir: filepath.Join(t.TempDir(), "journal"), key: key, vkey: vkey}
 	w.opts = sink.Options{Dir: w.dir, Fsync: 20 * time.Millisecond}
 	return w
 }
@@ -72,7 +91,7 @@ func (w *world) path(name ...string) string {
 func (w *world) open() {
 	w.t.Helper()
 	o := seal.Options{
-		Dir: w.dir, Base: base, State: w.state(), Key: w.key, Every: 20 * time.Millisecond, Log: zerolog.New(&w.log),
+		Dir: w.dir, Base: base, State: w.state(), Key: w.key, Every: 20 * time.Millisecond, Log: zerolog.New(w.log),
 	}
 	if w.tune != nil {
 		w.tune(&o)
