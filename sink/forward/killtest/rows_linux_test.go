@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -67,21 +68,21 @@ func TestKillsOfTheSenderOverHTTP(t *testing.T) {
 }
 
 func TestKillsOfTheSenderOverHTTPWithFaults(t *testing.T) {
-	random := Random(t)
-	doubts := 0
+	random, faults := Random(t), Random(t)
+	var doubts atomic.Int64
 	r, _ := httpRow(t, func(int) Fault {
-		if random.IntN(10) > 0 {
+		if faults.IntN(10) > 0 {
 			return None
 		}
-		doubts++
-		return Fault(1 + random.IntN(int(Broken)))
+		doubts.Add(1)
+		return Fault(1 + faults.IntN(int(Broken)))
 	})
 	j := NewJournal(t)
 	for range Kills() {
 		r.live(t, j, random)
 	}
 	r.Finish(t, j)
-	r.Want(t, j.Count(), Kills()+doubts)
+	r.Want(t, j.Count(), Kills()+int(doubts.Load()))
 }
 
 // TestFaultsOfAReceiverOverHTTP has each fault often, alone and one after the other.
