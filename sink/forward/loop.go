@@ -274,7 +274,7 @@ func (l *Loop) intend(ctx context.Context, noted *Intent) error {
 
 // fault is told of what the follower could not read.
 func (l *Loop) fault(f *read.CorruptError) {
-	if errors.Is(f, read.ErrMissed) {
+	if !errors.Is(f, read.ErrTruncated) {
 		l.record.Figures.Missed++
 		l.dirty = true
 	}

@@ -43,7 +43,7 @@ type Totals struct {
 	Bytes      int64 `json:"bytes"`
 	Duplicates int64 `json:"duplicates"` // lines that the receiver said it had before
 	Refused    int64 `json:"refused"`    // lines put aside into dead.jsonl
-	Missed     int64 `json:"missed"`     // times that files were removed before they were read
+	Missed     int64 `json:"missed"`     // times that part of the journal was removed before it was read, or could not be read
 }
 
 // position is a read.Cursor whose JSON is its text.
