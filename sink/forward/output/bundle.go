@@ -2,6 +2,7 @@ package output
 
 import (
 	"fmt"
+	"sort"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -12,7 +13,7 @@ import (
 type bundler struct {
 	encoder *zstd.Encoder // made when it is first needed: outputs that are down cost no memory
 	out     []byte
-	size    int // bytes of lines that went into the last payload, 0 before the first
+	ratio   float64 // of the last lines to their payload; 0 before the first
 }
 
 // packWindow bounds the memory of who packs, and of who unpacks.
@@ -28,21 +29,28 @@ func (u *bundler) pack(b *forward.Batch, limit int) (lines *forward.Batch, paylo
 			return nil, nil, fmt.Errorf("make a zstd encoder: %w", err)
 		}
 	}
-	n := b.Len()
-	for u.size > 0 && n > 1 && b.Slice(0, n).Size() > 2*u.size {
-		n /= 2
-	}
-	for ; ; n /= 2 {
+	for n := u.guess(b, limit); ; n = (n + 1) / 2 {
 		lines = b.Slice(0, n)
 		u.out = u.encoder.EncodeAll(lines.Text(), u.out[:0])
+		u.ratio = float64(lines.Size()) / float64(len(u.out))
 		if len(u.out) <= limit {
-			u.size = lines.Size()
 			return lines, u.out, nil
 		}
 		if n == 1 {
 			return lines, nil, nil
 		}
 	}
+}
+
+// guess is how many lines may fit, by what the last ones were packed to: what does not fit was packed in vain.
+func (u *bundler) guess(b *forward.Batch, limit int) int {
+	const firstRatio, room = 2, 0.95
+	ratio := u.ratio
+	if ratio == 0 {
+		ratio = firstRatio
+	}
+	most := int(room * ratio * float64(limit))
+	return max(1, sort.Search(b.Len(), func(n int) bool { return b.Slice(0, n+1).Size() > most }))
 }
 
 // tooLarge blames a line that does not fit into a message of its own.
