@@ -22,6 +22,7 @@ func (v *verifier) diagnose(ctx context.Context, p *pass) error {
 		v.fault(b.Path, b.Line, "%v", b.Err)
 	}
 	v.judgeBegin(p)
+	v.judgeEncrypted(p)
 	tree := p.start.tree.clone()
 	d := &diagnosis{v: v, p: p, seen: map[int64]bool{}, tree: &tree}
 	t := tracer{ledger: v.ledger, tree: &tree, begins: p.start.begins, onFile: d.file, onLeaf: d.leaf}
@@ -31,7 +32,7 @@ func (v *verifier) diagnose(ctx context.Context, p *pass) error {
 	d.compare()
 	d.missing()
 	v.verdict.Faults = append(v.verdict.Faults, p.foreign...)
-	if p.tree.size < v.head.Size {
+	if p.tree.size < v.head.Size && len(p.encrypted) == 0 {
 		v.fault(p.end.path, p.end.line, "journal ends at %s, checkpoint says %s", comma(p.tree.size), comma(v.head.Size))
 	}
 	if len(v.verdict.Faults) == before {
@@ -223,7 +224,7 @@ func (d *diagnosis) missing() {
 		gone = max(gone, s.Before)
 	}
 	for _, r := range d.v.ledger.files {
-		if d.seen[r.Number] || r.Count == 0 || r.First+r.Count <= gone {
+		if d.seen[r.Number] || r.Count == 0 || r.First+r.Count <= gone || slices.Contains(d.p.encrypted, r.Name) {
 			continue
 		}
 		d.v.fault("", 0, "lines %s to %s are missing: %s", comma(r.First), comma(r.First+r.Count-1), r.Name)

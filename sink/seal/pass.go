@@ -2,7 +2,9 @@ package seal
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"hbjournal/sink/journal"
@@ -16,21 +18,22 @@ type pass struct {
 	tree  edge
 	ok    bool // the tree comes to the head
 
-	files    []*passFile
-	broken   []read.CorruptError
-	wrong    []target // that the tree does not come to
-	before   int64    // lines that are older than the tree
-	foreign  []Finding
-	more     int64 // foreign lines beyond those
-	tail     []Finding
-	tailLen  int64
-	since    int64 // when the first line of the tail was written, Unix milliseconds
-	sealedIn string
-	closing  bool // the last sealed leaf is the note of a close
-	pruned   pruned
-	adopted  []Finding
-	begin    *Finding // where the tree begins, and why, if it follows a broken one
-	end      place
+	files     []*passFile
+	broken    []read.CorruptError
+	encrypted []string // names of files that could not be read for want of an identity, as they were rotated to
+	wrong     []target // that the tree does not come to
+	before    int64    // lines that are older than the tree
+	foreign   []Finding
+	more      int64 // foreign lines beyond those
+	tail      []Finding
+	tailLen   int64
+	since     int64 // when the first line of the tail was written, Unix milliseconds
+	sealedIn  string
+	closing   bool // the last sealed leaf is the note of a close
+	pruned    pruned
+	adopted   []Finding
+	begin     *Finding // where the tree begins, and why, if it follows a broken one
+	end       place
 }
 
 // passFile is a file on the way.
@@ -59,6 +62,10 @@ func (v *verifier) pass(ctx context.Context, st start) (*pass, error) {
 }
 
 func (p *pass) fault(f *read.CorruptError) {
+	if errors.Is(f.Err, read.ErrEncrypted) {
+		p.encrypted = append(p.encrypted, withoutEnding(filepath.Base(f.Path)))
+		return
+	}
 	if len(p.broken) < maxFindings {
 		p.broken = append(p.broken, *f)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"hbjournal/sink/journal/read"
@@ -364,9 +365,31 @@ func (v *verifier) judgePruned(p *pass) {
 	if before := min(first, gone.Before); before > 0 {
 		v.remark("lines 0 to %s pruned (journal_%s)", comma(before-1), gone.Limit)
 	}
-	if first > gone.Before {
+	v.judgeEncrypted(p)
+	if first > gone.Before && !v.isEncrypted(p, gone.Before, first) {
 		v.fault("", 0, "lines %s to %s are missing%s", comma(gone.Before), comma(first-1), v.filesOf(gone.Before, first))
 	}
+}
+
+// judgeEncrypted says which files were not checked.
+func (v *verifier) judgeEncrypted(p *pass) {
+	switch n := len(p.encrypted); n {
+	case 0:
+	case 1:
+		v.fault(p.encrypted[0], 0, "the file is encrypted and was not checked: give --identity")
+	default:
+		v.fault(p.encrypted[0], 0, "%d files from here on are encrypted and were not checked: give --identity", n)
+	}
+}
+
+// isEncrypted reports whether all lines from one to another are in files that are encrypted.
+func (v *verifier) isEncrypted(p *pass, from, to int64) bool {
+	for _, r := range v.ledger.files {
+		if r.First <= from && r.First+r.Count > from && slices.Contains(p.encrypted, r.Name) {
+			from = r.First + r.Count
+		}
+	}
+	return from >= to
 }
 
 // filesOf names the files that lines are in, as far as that is known.
