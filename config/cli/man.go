@@ -143,8 +143,11 @@ func manVariables(cmd *cobra.Command) (items []manItem) {
 	if has("title") {
 		items = append(items, manItem{"COLUMNS", "the width of the text, in place of the terminal's"})
 	}
+	if has("identity") {
+		items = append(items, manItem{identityVar, "a file of secret keys of age, for encrypted backups; --identity counts before it"})
+	}
 	if has("reverse") {
-		items = append(items, manItem{"TMPDIR", "where compressed files are unpacked to be read backwards"})
+		items = append(items, manItem{"TMPDIR", "where compressed files are unpacked to be read backwards, readable for nobody else"})
 	}
 	return items
 }
@@ -155,7 +158,7 @@ func manFiles(cmd *cobra.Command) (items []manItem) {
 		items = append(
 			items,
 			manItem{journal, "the journal: one JSON object a line"},
-			manItem{journal + ".YYYYMMDD-HHMMSS", "its backups, with .gz or .zst if they are compressed"},
+			manItem{journal + ".YYYYMMDD-HHMMSS", "its backups, with .gz or .zst if they are compressed, and .age if they are encrypted"},
 			manItem{filepath.Dir(journal) + "/." + filepath.Base(journal) + ".d/", "all else that belongs to it: its lock, and what is unfinished"},
 		)
 	}
