@@ -27,6 +27,9 @@ make_directory() {
 	echo "hbjournal: could not make /var/log/heartbeat; the service makes it when it starts" >&2
 }
 
+# A service that does not start, as on a port that is taken, is no reason to leave the package half installed.
+tell() { echo "hbjournal: the service did not start: 'systemctl status hbjournal.service' says why" >&2; }
+
 make_user
 make_directory
 
@@ -41,8 +44,8 @@ fi
 systemctl daemon-reload || true
 if systemctl is-active --quiet hbjournal.service; then
 	# The socket stays as it is: what comes in meanwhile waits there.
-	systemctl restart hbjournal.service
+	systemctl restart hbjournal.service || tell
 elif systemctl is-enabled --quiet hbjournal.service; then
 	# shellcheck disable=SC2086
-	systemctl start $units
+	systemctl start $units || tell
 fi

@@ -214,12 +214,13 @@ func (m *machine) withPrograms(t *testing.T) {
 }
 
 // standIn notes how systemctl is called. A restart waits until the test, which is the manager, has done it; the service is
-// active once /active is there.
+// active once /active is there, and does not start while /broken is.
 const standIn = `#!/bin/sh
 echo "$*" >>/calls
 case "$*" in
 is-active*) [ -e /active ] ;;
-restart*) echo >/restart && read -r _ </restarted ;;
+start*) [ ! -e /broken ] ;;
+restart*) [ ! -e /broken ] && echo >/restart && read -r _ </restarted ;;
 esac
 `
 
@@ -295,6 +296,28 @@ func TestUpgradeRestartsByTheSocketAndLosesNothing(t *testing.T) {
 				t.Error("removed: got no journal, want it kept")
 			}
 		})
+	}
+}
+
+// TestPackageIsInstalledThoughItsServiceDoesNotStart: one that its settings keep from starting would else block the package
+// manager, and with it the packages that mend them.
+func TestPackageIsInstalledThoughItsServiceDoesNotStart(t *testing.T) {
+	t.Parallel()
+	for _, active := range []bool{false, true} {
+		need(t, "dpkg")
+		m := newMachine(t, dpkg(firstDeb, laterDeb))
+		m.withPrograms(t)
+		writeFile(t, m.path("broken"), nil)
+		if active {
+			writeFile(t, m.path("active"), nil)
+		}
+		m.run(t, m.manage.install(m.root, firstDeb(t)))
+		if got, want := m.calls(t), map[bool]string{false: "start hbjournal.socket hbjournal.service\n", true: "restart hbjournal.service\n"}[active]; !strings.HasSuffix(got, want) {
+			t.Errorf("got calls of systemctl\n%swant the last to be %s", got, want)
+		}
+		if status := string(read(t, m.root, "var/lib/dpkg/status")); !strings.Contains(status, "Status: install ok installed") {
+			t.Errorf("got the state of packages\n%swant hbjournal installed", status)
+		}
 	}
 }
 
