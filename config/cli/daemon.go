@@ -93,6 +93,9 @@ func (d *daemon) openJournal() error {
 	cfg := d.cfg
 	if !cfg.JournalEnabled {
 		d.log.Warn().Msg("journal is disabled: receiving and counting, writing nothing")
+		if len(cfg.ForwardTo) > 0 {
+			d.log.Warn().Msg("forward_to does nothing: what is not written is not forwarded")
+		}
 		return nil
 	}
 	options, err := sinkOptions(cfg, d.listener.Addrs()[0], d.log.Logger)

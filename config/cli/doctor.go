@@ -34,7 +34,7 @@ func newDoctor(env Env) *cobra.Command {
 			"each: ok, note (worth knowing), warn (messages are being lost, or soon will be), fail (the daemon does not start, or " +
 			"writes nothing) or skip (it could not be looked at), what was measured, the limit, and a command that cures it.\n\n" +
 			"It takes the settings of the daemon, from the same environment and file, and less than three seconds. It needs no " +
-			"privilege and no network, changes nothing, and does not disturb a daemon that runs. What it may do it tries as the user that " +
+			"privilege, and no network but for the receivers in forward_to, changes nothing, and does not disturb a daemon that runs. What it may do it tries as the user that " +
 			"runs it, so run it as the daemon's.\n\n" +
 			"It exits with 1 if something fails, and with --strict also for a warning.",
 		Example: `  hbjournal doctor
