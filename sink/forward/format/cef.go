@@ -104,6 +104,7 @@ func (c *cef) appendSource(dst []byte, e *journal.Entry) []byte {
 }
 
 var (
+	lineBreaks       = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ")
 	headerEscapes    = strings.NewReplacer(`\`, `\\`, `|`, `\|`)
 	extensionEscapes = strings.NewReplacer(`\`, `\\`, `=`, `\=`, "\n", `\n`, "\r", `\r`)
 )
@@ -115,7 +116,7 @@ func appendExtension(dst []byte, key, value string) []byte {
 
 // oneLine is text for a header, which holds no line breaks.
 func oneLine(text string) string {
-	return withoutControls(strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(text))
+	return withoutControls(lineBreaks.Replace(text))
 }
 
 // withoutControls replaces the control characters that CEF has no escapes for.
