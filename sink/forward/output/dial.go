@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"hbjournal/sink/forward"
@@ -21,7 +23,23 @@ func (c connection) dial(ctx context.Context, network, address string) (net.Conn
 	return conn, nil
 }
 
-// dialTLS connects to address over TCP, and secures the connection.
+// endConn is a TCP connection that remembers whether its end was read: package tls takes it for the end that the receiver
+// says in TLS's own words, close_notify, behind which it does not read.
+type endConn struct {
+	*net.TCPConn
+	over atomic.Bool
+}
+
+// Read implements net.Conn.
+func (c *endConn) Read(p []byte) (int, error) {
+	n, err := c.TCPConn.Read(p)
+	if err == io.EOF {
+		c.over.Store(true)
+	}
+	return n, err
+}
+
+// dialTLS connects to address over TCP, and secures the connection, which is over an *endConn.
 func (c connection) dialTLS(ctx context.Context, address string) (*tls.Conn, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -40,7 +58,7 @@ func (c connection) dialTLS(ctx context.Context, address string) (*tls.Conn, err
 		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
 		defer cancel()
 	}
-	secured := tls.Client(raw, config)
+	secured := tls.Client(&endConn{TCPConn: raw.(*net.TCPConn)}, config)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		raw.Close()
 		return nil, trouble("agree on TLS", err)

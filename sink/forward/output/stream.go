@@ -30,6 +30,7 @@ type stream struct {
 	conn net.Conn // nil: none
 	raw  *net.TCPConn
 	heard
+	mute  bool // this receiver ends without close_notify
 	since time.Time
 	text  []byte
 }
@@ -177,7 +178,7 @@ func (s *stream) open(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.conn, s.raw = conn, conn.NetConn().(*net.TCPConn)
+		s.conn, s.raw = conn, conn.NetConn().(*endConn).TCPConn
 	} else {
 		conn, err := s.dial(ctx, "tcp", s.address)
 		if err != nil {
@@ -261,12 +262,48 @@ func (s *stream) closed(ctx context.Context) error {
 	if err := s.wait(ctx, s.ended); err != nil {
 		return err
 	}
-	// An end without TLS's own close_notify is taken: receivers leave it out, and the bytes are counted below.
-	if s.err != io.EOF && !(s.secure && errors.Is(s.err, io.ErrUnexpectedEOF)) {
+	if s.err != io.EOF {
 		err := fmt.Errorf("wait for the receiver to close: %w", withoutAddresses(s.err))
 		return &forward.TroubleError{Class: classOr(s.err, forward.Ambiguous), Err: err}
 	}
-	return s.drained(ctx, "the receiver closed before it had read all")
+	if err := s.drained(ctx, "the receiver closed before it had read all"); err != nil || !s.secure {
+		return err
+	}
+	return s.saidGoodbye(ctx)
+}
+
+// saidGoodbye wants the receiver to have ended with TLS's close_notify: one that is killed does not, and without it anybody on
+// the way can end a connection. Some receivers never say it, rsyslog for one; whether this does is found out by a connection
+// without messages.
+func (s *stream) saidGoodbye(ctx context.Context) error {
+	if s.hasSaid() {
+		s.mute = false
+		return nil
+	}
+	if s.mute {
+		return nil
+	}
+	s.drop()
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	if err := s.halfClose(); err != nil {
+		return err
+	}
+	if err := s.wait(ctx, s.ended); err != nil {
+		return err
+	}
+	if s.err != io.EOF || s.hasSaid() {
+		return ambiguous("the receiver ended without the close_notify of TLS, which it says otherwise")
+	}
+	s.mute = true
+	return nil
+}
+
+// hasSaid reports whether the receiver ended with close_notify, once reading has ended with io.EOF.
+func (s *stream) hasSaid() bool {
+	secured, ok := s.conn.(*tls.Conn)
+	return ok && !secured.NetConn().(*endConn).over.Load()
 }
 
 // drained waits until the receiver's kernel has acknowledged everything; what says why that is not to be had, if it ends.

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -352,6 +353,46 @@ func TestSyslogOverTLSKnowsItsReceiver(t *testing.T) {
 	named := newReceiver(t, a.server("other", false), polite)
 	mustTrouble(t, open(t, "syslog+tls://"+named.addr()+ca), b, forward.TLS)
 	mustSend(t, open(t, "syslog+tls://"+named.addr()+ca+"&server_name=other.example"), b)
+}
+
+// goodbyes is a receiver over TLS that ends its n-th connection with close_notify only if says(n).
+func goodbyes(t *testing.T, says func(n int) bool) (url string) {
+	t.Helper()
+	a := newAuthority(t)
+	a.issue("server", nil)
+	r := newReceiver(t, a.server("server", false), func(n int, conn net.Conn, got *bytes.Buffer) {
+		io.Copy(got, conn)
+		if !says(n) {
+			conn.(*tls.Conn).NetConn().Close()
+		}
+	})
+	return "syslog+tls://" + r.addr() + "?ca=" + a.file("ca.crt")
+}
+
+func TestAReceiverThatSaysGoodbyeConfirmsNothingWithoutIt(t *testing.T) {
+	out := open(t, goodbyes(t, func(n int) bool { return n != 0 && n != 3 }))
+	b := messages(t, `{}`)
+	mustTrouble(t, out, b, forward.Ambiguous) // connection 0, and 1 to find out
+	mustSend(t, out, b)                       // 2
+	mustTrouble(t, out, b, forward.Ambiguous) // 3 and 4
+	mustSend(t, out, b)
+}
+
+func TestAReceiverThatNeverSaysGoodbyeConfirmsWithoutIt(t *testing.T) {
+	var asked atomic.Int32
+	out := open(t, goodbyes(t, func(n int) bool {
+		asked.Add(1)
+		return n > 4
+	}))
+	b := messages(t, `{}`)
+	mustSend(t, out, b) // connection 0, and 1 to find out
+	mustSend(t, out, b) // 2
+	mustSend(t, out, b)
+	mustSend(t, out, b)
+	if n := asked.Load(); n != 5 {
+		t.Errorf("connections: got %d, want 5", n)
+	}
+	mustSend(t, out, b) // It says it from now on.
 }
 
 func TestAClientsCertificateIsReadAnewAtEachConnection(t *testing.T) {
