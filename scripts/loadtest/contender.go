@@ -49,6 +49,17 @@ func hbjournal(program string, settings ...string) contender {
 	}}
 }
 
+// sealed is hbjournal with a key that seals the journal.
+func sealed(program string) contender {
+	return contender{"hbjournal, sealed", func(dir string, port int) (*exec.Cmd, error) {
+		key := filepath.Join(dir, "sign.key")
+		if out, err := exec.Command(program, "seal", "keygen", "bench.example", "--out", key).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("make a key: %w: %s", err, out)
+		}
+		return hbjournal(program, "JOURNAL_SIGN_KEY="+key).start(dir, port)
+	}}
+}
+
 // bareloop runs the compiled bareloop.c.
 func bareloop(program string) contender {
 	return contender{"bare C loop", func(dir string, port int) (*exec.Cmd, error) {
