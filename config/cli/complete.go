@@ -31,7 +31,8 @@ func (s *selection) offers(ctx context.Context, args []string, begun string, q q
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	s.environ.Stderr = io.Discard // A warning would spoil the line that is being typed.
+	s.environ.Stderr = io.Discard           // A warning would spoil the line that is being typed.
+	s.environ.Stdin = strings.NewReader("") // It is the terminal's, and an identity may be asked of it.
 	if slices.ContainsFunc(append(args, s.identities...), mayBlock) || s.prepare(args) != nil {
 		return nil
 	}
