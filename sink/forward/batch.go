@@ -31,8 +31,11 @@ func NewBatch(journalID string, number int64, from read.Cursor) *Batch {
 	return &Batch{Journal: journalID, Number: number, From: from, To: from}
 }
 
-// reset makes b empty, and keeps its memory.
+// reset makes b empty, and keeps its memory, unless a huge line took it.
 func (b *Batch) reset(number int64, from read.Cursor) {
+	if cap(b.text) > 2*grownBatch {
+		b.text = nil
+	}
 	*b = Batch{Journal: b.Journal, Number: number, From: from, To: from, text: b.text[:0], lines: b.lines[:0]}
 }
 

@@ -49,3 +49,11 @@ func TestAnIDIsOneLines(t *testing.T) {
 		}
 	}
 }
+
+func TestAHugeLineDoesNotKeepItsMemory(t *testing.T) {
+	b := NewBatch("j", 0, read.Cursor{})
+	b.Add(make([]byte, 3*grownBatch), read.Cursor{}, read.Cursor{})
+	if b.reset(1, read.Cursor{}); cap(b.text) > 2*grownBatch {
+		t.Errorf("an empty batch keeps %d bytes", cap(b.text))
+	}
+}

@@ -168,21 +168,26 @@ func appendLetters(dst []byte, all []Letter) ([]byte, error) {
 
 // ReadLetters reads a file such as dead.jsonl.
 func ReadLetters(path string) ([]Letter, error) {
+	all, _, err := readLetters(path)
+	return all, err
+}
+
+// readLetters also returns how many bytes the letters take that it could read.
+func readLetters(path string) (all []Letter, whole int64, err error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|durable.NoFollow, 0)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer file.Close()
-	var all []Letter
 	for decoder := json.NewDecoder(file); ; {
 		var l Letter
 		err := decoder.Decode(&l)
 		if errors.Is(err, io.EOF) {
-			return all, nil
+			return all, whole, nil
 		}
 		if err != nil {
-			return all, fmt.Errorf("read %s: %w", path, err)
+			return all, whole, fmt.Errorf("read %s: %w", path, err)
 		}
-		all = append(all, l)
+		all, whole = append(all, l), decoder.InputOffset()
 	}
 }

@@ -127,7 +127,7 @@ func (l *Loop) count(part *Batch, r Receipt) (rest *Batch, wrong bool) {
 		}
 		f.Lines++
 		f.Bytes += int64(len(part.Line(i)) + 1)
-		l.record.Run, l.record.Taken, l.fresh = run{}, part.Number+int64(i)+1, false
+		l.record.Run, l.record.Taken, l.record.Moved, l.fresh = run{}, part.Number+int64(i)+1, false, false
 	}
 	f.Duplicates += int64(min(r.Duplicates, r.Acked))
 	rest = part.Slice(r.Acked, part.Len())
@@ -194,10 +194,11 @@ func (l *Loop) putAside() error {
 		for before = 0; before < len(l.pending) && l.pending[before].number < run.Number; before++ {
 		}
 	}
-	for _, part := range [][]pendingLetter{l.pending[:before], l.pending[before:]} {
-		if len(part) == 0 {
+	for _, n := range []int{before, len(l.pending) - before} {
+		if n == 0 {
 			continue
 		}
+		part := l.pending[:n]
 		all := make([]Letter, len(part))
 		for i, p := range part {
 			all[i] = p.Letter
@@ -209,10 +210,11 @@ func (l *Loop) putAside() error {
 		if err != nil {
 			return err
 		}
-		l.record.Dead = hold
+		// Each part by itself: the second one may find no room, and the first is not to be written once more then.
+		l.board.refused(part)
+		l.record.Dead, l.pending, l.dirty = hold, l.pending[n:], true
 	}
-	l.board.refused(l.pending)
-	l.pending, l.dirty = l.pending[:0], true
+	l.pending = nil
 	return nil
 }
 

@@ -43,6 +43,9 @@ func (h Hold) positions() map[string]read.Cursor {
 	}
 	all := make(map[string]read.Cursor)
 	for _, dir := range dirs {
+		if !dir.IsDir() {
+			continue
+		}
 		record, err := ReadRecord(filepath.Join(h.States, dir.Name()))
 		if errors.Is(err, fs.ErrNotExist) || strings.HasSuffix(dir.Name(), BackfillEnding) {
 			continue

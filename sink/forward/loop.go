@@ -65,9 +65,9 @@ func (l *Loop) begin(begun bool) error {
 		if err != nil {
 			return err
 		}
-		l.record.Journal, l.record.Cursor, l.fresh = l.opt.JournalID, position{at}, true
-		l.dirty = true
+		l.record.Journal, l.record.Cursor, l.dirty = l.opt.JournalID, position{at}, true
 	}
+	l.fresh = l.record.Number == 0 // Also of a process that ended before the receiver took anything.
 	if l.record.Address != l.opt.Address {
 		l.record.Address, l.dirty = l.opt.Address, true
 	}
@@ -180,7 +180,7 @@ func (l *Loop) goOn(ctx context.Context) error {
 		return err
 	}
 	opt := l.opt
-	if l.fresh && !opt.Start.Since.IsZero() {
+	if l.fresh && !l.record.Moved && !opt.Start.Since.IsZero() {
 		opt.Journal.Since = opt.Start.Since
 	}
 	c, err := newCutter(opt, l.record.Cursor.Cursor, l.fault)
@@ -204,6 +204,9 @@ func (l *Loop) idle(ctx context.Context) error {
 		return err
 	}
 	l.board.idle()
+	if !l.failing {
+		l.works() // Whatever the trouble was, it is over: all is sent.
+	}
 	if l.opt.Once {
 		return io.EOF
 	}

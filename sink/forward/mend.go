@@ -22,7 +22,9 @@ func Forget(stateDir string) error {
 		return err
 	}
 	defer lock.Close()
-	for _, name := range []string{cursorFile, statusFile, deadFile, againFile, deadLock, lockName} {
+	for _, name := range []string{
+		cursorFile, cursorFile + ".new", statusFile, statusFile + ".new", deadFile, againFile, againFile + ".new", againLock, deadLock, lockName,
+	} {
 		if err := os.Remove(filepath.Join(stateDir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -49,12 +51,15 @@ func Reset(opt Options, start Start) (at read.Cursor, err error) {
 	}
 	r := s.record
 	r.Journal, r.Address, r.Time = opt.JournalID, opt.Address, opt.Now().UTC()
-	r.Cursor, r.Intent, r.Run = position{at}, nil, run{}
+	r.Cursor, r.Intent, r.Run, r.Moved = position{at}, nil, run{}, true
 	return at, errors.Join(s.write(r), s.close())
 }
 
 // againFile holds the letters that Resend has taken out of dead.jsonl.
-const againFile = "dead.again.jsonl"
+const (
+	againFile = "dead.again.jsonl"
+	againLock = "dead.again.lock" // held while they are sent
+)
 
 // ErrOrder is wrapped by the error of Resend for an output whose receiver knows where it stands.
 var ErrOrder = errors.New("its receiver takes lines in the journal's order only")
@@ -67,6 +72,11 @@ func Resend(ctx context.Context, opt Options, out Output) (sent, left int, err e
 		return 0, 0, ErrOrder
 	}
 	again := filepath.Join(opt.StateDir, againFile)
+	alone, err := durable.Lock(filepath.Join(opt.StateDir, againLock))
+	if err != nil {
+		return 0, 0, err
+	}
+	defer alone.Close()
 	d := letters{dir: opt.StateDir}
 	lock, err := d.lock()
 	if err != nil {
@@ -93,12 +103,17 @@ func Resend(ctx context.Context, opt Options, out Output) (sent, left int, err e
 // takeAll moves what is in dead.jsonl to the file again, and returns all that is there then. The lock must be held.
 func (d letters) takeAll(again string) ([]Letter, error) {
 	var all []Letter
+	known := make(map[string]bool)
 	for _, path := range []string{again, d.path()} {
-		letters, err := ReadLetters(path)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		letters, whole, err := readLetters(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && (path == again || whole < d.holds()) {
 			return nil, err
 		}
-		all = append(all, letters...)
+		for _, l := range letters { // One that was killed before it removed dead.jsonl has left the same in both.
+			if key := l.ID + l.To; !known[key] {
+				known[key], all = true, append(all, l)
+			}
+		}
 	}
 	if err := writeLetters(again, all); err != nil {
 		return nil, err
@@ -107,6 +122,13 @@ func (d letters) takeAll(again string) ([]Letter, error) {
 		return nil, err
 	}
 	return all, durable.SyncDirectory(d.dir)
+}
+
+// holds is how many bytes of dead.jsonl are of lines that the output is behind of, without the last newline. What lies behind may
+// be half a letter, of a process that was killed, and is of lines that will be dealt with again.
+func (d letters) holds() int64 {
+	record, _ := ReadRecord(d.dir)
+	return record.Dead - 1
 }
 
 // writeLetters makes the file hold these letters; without any it removes it.

@@ -32,6 +32,10 @@ type Options struct {
 	Rate       int             // lines a second at most; 0: no limit
 	DeadMax    int64           // bytes of dead.jsonl, at which the output waits; 0: 64 MiB
 
+	// Apart says that only a part of the past is sent, whatever others send. A receiver that knows where it stands would take its
+	// end for where to go on, and is refused if it holds anything yet.
+	Apart bool
+
 	// AcceptRewind goes on from where a receiver stands even if it holds lines that this journal has lost.
 	AcceptRewind bool
 

@@ -9,12 +9,13 @@ import (
 
 // A Record is where an output stands, and the batch that it may have sent: one text, so that both change at once.
 type Record struct {
-	Time    time.Time `json:"time"`    // when it was written
-	Journal string    `json:"journal"` // the journal's id
-	Address string    `json:"address"` // of the output as it may be shown
-	Cursor  position  `json:"cursor"`  // all before it is dealt with
-	Number  int64     `json:"number"`  // lines before it, of all that this output ships
-	Taken   int64     `json:"taken"`   // of them those up to the last that was not refused
+	Time    time.Time `json:"time"`            // when it was written
+	Journal string    `json:"journal"`         // the journal's id
+	Address string    `json:"address"`         // of the output as it may be shown
+	Cursor  position  `json:"cursor"`          // all before it is dealt with
+	Number  int64     `json:"number"`          // lines before it, of all that this output ships
+	Taken   int64     `json:"taken"`           // of them those up to the last that was not refused
+	Moved   bool      `json:"moved,omitempty"` // Cursor was set by hand, and says nothing of what a receiver holds that knows where it stands
 	Intent  *Intent   `json:"intent,omitempty"`
 	Dead    int64     `json:"dead"` // bytes of dead.jsonl that hold; what is behind them is of a batch that will be sent again
 	Run     run       `json:"run,omitzero"`

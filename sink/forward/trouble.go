@@ -108,7 +108,11 @@ func (l *Loop) ask(ctx context.Context) error {
 // resume goes on from what the receiver holds, unless only refused lines lie between that and what is noted here.
 func (l *Loop) resume(ctx context.Context, held Held) error {
 	r := &l.record
-	if held.Number >= r.Taken && held.Number <= r.Number && !l.fresh {
+	if l.opt.Apart && l.fresh && r.Intent == nil {
+		return fmt.Errorf("%w: the receiver holds lines of this journal already and takes them in order, so it would never get those "+
+			"between; a part of the past needs a place of its own there", ErrStop)
+	}
+	if held.Number >= r.Taken && held.Number <= r.Number && !l.fresh && !r.Moved {
 		return nil
 	}
 	if held.Last != "" && !l.opt.AcceptRewind {
@@ -121,6 +125,7 @@ func (l *Loop) resume(ctx context.Context, held Held) error {
 	}
 	r.Figures.Lines += max(0, held.Number-r.Number)
 	r.Cursor, r.Number, r.Taken, r.Run, l.dirty, l.fresh = position{held.At}, held.Number, held.Number, run{}, true, false
+	r.Moved = false
 	if err := l.settle(ctx); err != nil {
 		return err
 	}

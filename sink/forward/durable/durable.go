@@ -31,9 +31,11 @@ const slotSize = 4096
 
 // Slots is an open file of that kind.
 type Slots struct {
-	file *os.File
-	seq  uint64
-	buf  []byte
+	file    *os.File
+	seq     uint64
+	slot    int64 // that is written to: never the one with the last text that is durable
+	written bool  // and not durable yet
+	buf     []byte
 }
 
 // OpenSlots opens the file and returns its text. If it is not there the error wraps fs.ErrNotExist.
@@ -42,11 +44,14 @@ func OpenSlots(path string) (s *Slots, text []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	seq, text, err := readSlots(file)
+	seq, slot, text, err := readSlots(file)
+	if err == nil {
+		err = SyncData(file) // Whoever wrote it may have been killed before he did.
+	}
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("read %s: %w", path, err), file.Close())
 	}
-	return &Slots{file: file, seq: seq}, text, nil
+	return &Slots{file: file, seq: seq, slot: 1 - slot}, text, nil
 }
 
 // ReadSlots returns the text in the file, which another process may have open.
@@ -56,7 +61,7 @@ func ReadSlots(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	_, text, err := readSlots(file)
+	_, _, text, err := readSlots(file)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
@@ -84,15 +89,19 @@ func (s *Slots) Write(text []byte) error {
 		s.seq--
 		return err
 	}
-	_, err := s.file.WriteAt(s.buf, int64(s.seq%2)*slotSize)
-	if err != nil {
-		s.seq-- // The same slot again: the other one is whole.
-	}
+	s.written = true
+	_, err := s.file.WriteAt(s.buf, s.slot*slotSize)
 	return err
 }
 
-// Sync forces what was written to the disk.
-func (s *Slots) Sync() error { return SyncData(s.file) }
+// Sync forces what was written to the disk. Until it has, the same slot is written again: the other one is whole.
+func (s *Slots) Sync() error {
+	err := SyncData(s.file)
+	if err == nil && s.written {
+		s.slot, s.written = 1-s.slot, false
+	}
+	return err
+}
 
 // Lock keeps other processes from locking it, until it is closed.
 func (s *Slots) Lock() error { return lockFile(s.file) }
@@ -115,21 +124,23 @@ func (s *Slots) encode(text []byte) error {
 	return nil
 }
 
-// readSlots returns the newer text of the two.
-func readSlots(file io.Reader) (seq uint64, text []byte, err error) {
+// readSlots returns the newer text of the two, and which one it is.
+func readSlots(file io.Reader) (seq uint64, slot int64, text []byte, err error) {
 	both, err := io.ReadAll(io.LimitReader(file, 2*slotSize))
 	if err != nil {
-		return 0, nil, err
+		return 0, 0, nil, err
 	}
-	for slot := range slices.Chunk(both, slotSize) {
-		if n, t, ok := decode(slot); ok && n > seq {
-			seq, text = n, t
+	var i int64
+	for part := range slices.Chunk(both, slotSize) {
+		if n, t, ok := decode(part); ok && n > seq {
+			seq, slot, text = n, i, t
 		}
+		i++
 	}
 	if seq == 0 {
-		return 0, nil, ErrDamaged
+		return 0, 0, nil, ErrDamaged
 	}
-	return seq, text, nil
+	return seq, slot, text, nil
 }
 
 // decode is the inverse of encode.

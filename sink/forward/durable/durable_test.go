@@ -33,7 +33,7 @@ func TestATextIsTheOldOrTheNewOneWhateverWasTorn(t *testing.T) {
 		}
 		for cut := 0; cut <= len(after); cut += 97 {
 			torn := append(append([]byte{}, after[:cut]...), before[cut:]...)
-			_, got, err := readSlots(strings.NewReader(string(torn)))
+			_, _, got, err := readSlots(strings.NewReader(string(torn)))
 			if err != nil || string(got) != text && string(got) != string(old) {
 				t.Fatalf("cut at %d: got %q, %v; want %q or %q", cut, got, err, old, text)
 			}
@@ -101,5 +101,35 @@ func TestADirectoryIsMadeWithItsMode(t *testing.T) {
 		if info, err := os.Stat(d); err != nil || info.Mode().Perm() != 0o700 {
 			t.Errorf("%s: got %v, %v", d, info.Mode(), err)
 		}
+	}
+}
+
+func TestWhatIsNotDurableYetDoesNotTakeThePlaceOfWhatIs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "slots")
+	s, err := CreateSlots(path, []byte("durable"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := errors.Join(s.Write([]byte("durable")), s.Sync(), s.Write([]byte("torn 1")), s.Write([]byte("torn 2"))); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		copy(text[s.slot*slotSize:], make([]byte, slotSize))
+		if _, _, got, err := readSlots(strings.NewReader(string(text))); err != nil || string(got) != "durable" {
+			t.Errorf("after a power cut: got %q, %v", got, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if s, text, err = OpenSlots(path); err != nil || string(text) != "torn 2" {
+			t.Fatalf("got %q, %v", text, err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -141,6 +141,9 @@ func (f *file) append(b *forward.Batch) error {
 	if err == nil {
 		err = durable.SyncData(to)
 	}
+	if err == nil && info.Size() == 0 { // It may be new, and a power cut must not take its name.
+		err = durable.SyncDirectory(filepath.Dir(f.path))
+	}
 	if err = errors.Join(err, to.Close()); err != nil {
 		return err
 	}
