@@ -28,11 +28,12 @@ type listing struct {
 }
 
 // renew lists until two listings agree, because a directory that is read while files in it are renamed may show a file
-// twice or not at all. A journal that rotates faster than that gets the last listing.
+// twice or not at all. A journal that rotates faster than that gets the last listing. Where another program rotates, which moves
+// every file, it takes more patience.
 func (l *listing) renew() error {
-	const tries = 10
+	const tries, patience = 10, 100
 	last, held, err := l.list()
-	for range tries {
+	for try := 0; try < tries || len(held) > 0 && try < patience; try++ {
 		if err != nil {
 			return err
 		}
