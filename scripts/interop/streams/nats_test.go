@@ -97,7 +97,7 @@ func natsMessages(t testing.TB, url, receiver string) (all []message) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for seq := info.State.FirstSeq; seq <= info.State.LastSeq; seq++ {
+	for seq := max(1, info.State.FirstSeq); seq <= info.State.LastSeq; seq++ {
 		m, err := js.GetMsg("HBJ", seq)
 		if err != nil {
 			t.Fatalf("message %d: %v", seq, err)

@@ -159,5 +159,5 @@ func TestNATSLeavesNoGoroutine(t *testing.T) {
 	if err := out.Close(); err != nil {
 		t.Fatal(err)
 	}
-	goleak.VerifyNone(t, before)
+	eventually(t, "all goroutines have ended", func() bool { return goleak.Find(before) == nil })
 }
