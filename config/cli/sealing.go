@@ -39,8 +39,13 @@ func sealOptions(cfg config.Config, log zerolog.Logger) (*seal.Options, *seal.Po
 	}
 	return &seal.Options{
 		Dir: cfg.JournalDir, Base: cfg.JournalFile, State: rotate.StateDir(cfg.JournalDir, cfg.JournalFile),
-		Key: key, Every: max(time.Second, time.Duration(cfg.JournalFsync)), Log: log,
+		Key: key, Every: sealCadence(cfg), Log: log,
 	}, policy, nil
+}
+
+// sealCadence is the pause between checkpoints: after each sync of the journal, and a second at least.
+func sealCadence(cfg config.Config) time.Duration {
+	return max(time.Second, time.Duration(cfg.JournalFsync))
 }
 
 const policyHint = "it is a file of C2SP tlog-policy, such as 'witness w1 VKEY https://witness.example.com/' and 'quorum w1'"

@@ -45,6 +45,9 @@ func newVerify(env Env) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if o != nil {
+			o.Cadence = sealCadence(s.cfg.Config)
+		}
 		if o != nil && r.options.ReadsStdin() {
 			return &usageError{errors.New("--key: the seal lies beside the files, and standard input has none"), "give the FILEs"}
 		}

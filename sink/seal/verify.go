@@ -19,10 +19,11 @@ type VerifyOptions struct {
 	Dir          string // of the seal, from DirOf
 	Key          *Verifier
 
-	Checkpoints []Outside // from outside of the machine
-	Policy      *Policy   // of witnesses; nil: none is asked for
-	FromSeal    bool      // lines that are older than the seal are no fault
-	Strict      bool      // lines that were taken over after a crash are a fault
+	Checkpoints []Outside     // from outside of the machine
+	Policy      *Policy       // of witnesses; nil: none is asked for
+	FromSeal    bool          // lines that are older than the seal are no fault
+	Strict      bool          // lines that were taken over after a crash are a fault
+	Cadence     time.Duration // between checkpoints, as the daemon makes them; 0: 1 s
 	Now         func() time.Time
 }
 
@@ -63,8 +64,8 @@ type Verdict struct {
 // NotAnchored is Verdict.Anchored of a journal of which nothing outside says that its checkpoint is the right one.
 const NotAnchored = "not anchored"
 
-// stoppedAfter is how old the first line may be that is not sealed: ten times the usual pause between checkpoints.
-const stoppedAfter = 10 * time.Second
+// stoppedAfter is how old the first line may be that is not sealed, in pauses between checkpoints.
+const stoppedAfter = 10
 
 // maxKept bounds what is read of the older checkpoints.
 const maxKept = 64 << 20
@@ -77,6 +78,9 @@ const maxFindings = 100
 func Verify(ctx context.Context, opt VerifyOptions) (Verdict, error) {
 	if opt.Now == nil {
 		opt.Now = time.Now
+	}
+	if opt.Cadence == 0 {
+		opt.Cadence = time.Second
 	}
 	const tries = 5
 	for try := 1; ; try++ {
@@ -419,7 +423,7 @@ func (v *verifier) judgeTail(p *pass) {
 	switch age := v.opt.Now().Sub(time.UnixMilli(p.since)); {
 	case v.apart:
 		v.remark("%s behind the checkpoint from outside are not covered by it", lines(p.tailLen))
-	case age > stoppedAfter && p.since != 0:
+	case age > stoppedAfter*v.opt.Cadence && p.since != 0:
 		v.fault(p.end.path, 0, "%s: sealing has stopped", text)
 	default:
 		v.remark("%s", text)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 
@@ -259,4 +260,23 @@ func TestEncryptedFilesWithoutAnIdentityAreNotTakenForMissing(t *testing.T) {
 		t.Errorf("got %s", texts(v))
 	}
 	wantWords(t, texts(v), []string{stem(f.files[0]) + ": the file is encrypted and was not checked: give --identity"})
+}
+
+func TestTailThatIsOldSaysThatSealingHasStopped(t *testing.T) {
+	w := newWorld(t)
+	w.open()
+	w.send(20)
+	w.close()
+	w.tune = func(o *seal.Options) { o.Every = time.Hour } // What follows stays unsealed.
+	w.open()
+	w.send(5)
+	w.until("written", func() bool { return w.journal.Stats().Queued == 0 })
+	after := func(age, cadence time.Duration) string {
+		return texts(verify(t, w.dir, w.vkey, func(o *seal.VerifyOptions) {
+			o.Cadence, o.Now = cadence, func() time.Time { return time.Now().Add(age) }
+		}))
+	}
+	wantWords(t, after(0, 0), []string{"note 5 lines not yet sealed (since "})
+	wantWords(t, after(time.Minute, 0), []string{"fault", "5 lines not yet sealed (since ", "sealing has stopped"})
+	wantWords(t, after(time.Minute, 30*time.Second), []string{"note 5 lines not yet sealed (since "})
 }
