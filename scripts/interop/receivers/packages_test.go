@@ -27,15 +27,14 @@ var unpacked = sync.OnceValues(func() (string, error) {
 	}
 	defer os.RemoveAll(dir)
 	get := append([]string{"download"}, "syslog-ng-core", "libivykis0", "libnet1", "rsyslog-gnutls")
-	if err := command(dir, "apt-get", get...); err != nil {
+	if err := command(dir, "apt-get", get...); err != nil { // Nobody has fetched the lists of packages yet, or they are old.
 		update := []string{"sudo", "-n", "apt-get", "update", "-qq"}
 		if os.Geteuid() == 0 {
 			update = update[2:]
 		}
-		if err := errors.Join(err, command(dir, update[0], update[1:]...)); err != nil {
-			if err := command(dir, "apt-get", get...); err != nil {
-				return "", err
-			}
+		updated := command(dir, update[0], update[1:]...)
+		if err := command(dir, "apt-get", get...); err != nil {
+			return "", errors.Join(err, updated)
 		}
 	}
 	debs, err := filepath.Glob(filepath.Join(dir, "*.deb"))
