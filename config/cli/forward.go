@@ -154,14 +154,16 @@ func (f *forwarder) ship(ctx context.Context, once bool) error {
 	if err != nil {
 		return err
 	}
-	errs := make([]error, len(loops))
+	errs, before := make([]error, len(loops)), make([]forward.Figures, len(loops))
 	var all sync.WaitGroup
 	for i, loop := range loops {
+		before[i] = loop.Figures()
 		all.Go(func() { errs[i] = loop.Run(ctx) })
 	}
 	all.Wait()
 	for i, loop := range loops {
 		figures := loop.Figures()
+		figures.Lines, figures.Refused = figures.Lines-before[i].Lines, figures.Refused-before[i].Refused // Of this run.
 		if once && errs[i] == nil && ctx.Err() == nil {
 			fmt.Fprintf(f.env.Stderr, "hbjournal: %s: %s sent, %d refused\n", figures.Address, plural(figures.Lines, "line"), figures.Refused)
 		}
@@ -213,9 +215,20 @@ func (f *forwarder) loopOptions(s shipment) (forward.Options, error) {
 	}
 	opt.Filter, err = journal.NewFilter(journal.FilterOptions{Since: f.since, Until: f.until, Fields: fields})
 	opt.Journal.Since, opt.Journal.Until, opt.Start = f.since, f.until, forward.Start{Since: f.since}
-	opt.Name += forward.BackfillEnding
-	opt.StateDir += forward.BackfillEnding
+	ending := "-" + spanOf(f.since, f.until) + forward.BackfillEnding
+	opt.Name, opt.StateDir, opt.Apart = opt.Name+ending, opt.StateDir+ending, true
 	return opt, err
+}
+
+// spanOf names a part of the past, so that each has a cursor of its own.
+func spanOf(since, until time.Time) string {
+	text := func(t time.Time) string {
+		if t.IsZero() {
+			return ""
+		}
+		return t.UTC().Format("20060102T150405.999999999Z")
+	}
+	return text(since) + "-" + text(until)
 }
 
 func (f *forwarder) urls(given, configured []string) ([]string, error) {

@@ -6,14 +6,18 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"hbjournal/sink/forward"
 )
 
+// isStateName matches what the directories of outputs may be called, those of a part of the past too.
+var isStateName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}$`)
+
 // forgetOne removes the state of an output, which then holds no backups any more, and begins anew if it is used again.
 func (f *forwarder) forgetOne() error {
-	if !isOutputName.MatchString(f.forget) {
+	if !isStateName.MatchString(f.forget) {
 		return &usageError{fmt.Errorf("--forget %q: not the name of an output", f.forget), "'hbjournal forward --status' lists them"}
 	}
 	err := forward.Forget(filepath.Join(statesDir(f.stateDir), f.forget))
@@ -70,7 +74,7 @@ func (f *forwarder) resend(ctx context.Context) error {
 	fmt.Fprintf(f.env.Stderr, "hbjournal: %s: %s taken, %d left\n", s.Address(), plural(int64(sent), "line"), left)
 	switch {
 	case errors.Is(err, forward.ErrOrder):
-		return &hintedError{fmt.Errorf("output %s: %w", s.Address(), err), "mend what it refused them for, and let it go on from before them with --reset-to"}
+		return &hintedError{fmt.Errorf("output %s: %w", s.Address(), err), "they stay in dead.jsonl; give another output its name, as in --dead 'http://HOST/?name=" + s.name + "', to send them there"}
 	case err != nil:
 		return fmt.Errorf("output %s: %w", s.Address(), err)
 	case left > 0:

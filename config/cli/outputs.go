@@ -61,6 +61,9 @@ func parseOutput(raw string, now time.Time) (shipment, error) {
 	} else if !isOutputName.MatchString(s.name) {
 		errs = append(errs, errors.New("name must be 1 to 64 letters, digits, . _ and -, and begin with a letter or digit"))
 	}
+	if strings.HasSuffix(s.name, forward.BackfillEnding) {
+		errs = append(errs, fmt.Errorf("its name would be %s, and names that end in %s hold no backups: give another one with name=", s.name, forward.BackfillEnding))
+	}
 	if s.filter, err = outputFilter(target.Filter); err != nil {
 		errs = append(errs, err)
 	}

@@ -42,6 +42,9 @@ func (o *options) connection(t *Target) connection {
 // times asks for the options that every output over the network has.
 func (o *options) times(c *connection) {
 	c.Timeout, c.MaxAge = o.duration("timeout", 30*time.Second), o.duration("max_conn_age", 5*time.Minute)
+	if c.Timeout == 0 { // What answers nothing would hold a batch for ever.
+		o.wrong("timeout", "longer than 0, such as 30s")
+	}
 }
 
 // certificates asks for the options of TLS.

@@ -9,6 +9,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,6 +41,10 @@ func (o *options) web(t *Target, port string) webSettings {
 		o.fault("it takes one host")
 	} else {
 		s.Host = withPort(t.Hosts[0], port)
+		host, port, _ := net.SplitHostPort(s.Host)
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || host == "" || strings.ContainsFunc(host, notOfHosts) {
+			o.fault("want a host, and a port from 1 to 65535")
+		}
 	}
 	if t.Path == "" {
 		t.Path = "/"
@@ -260,6 +265,13 @@ func (w *web) authorize(header http.Header) error {
 	return w.addHeaders(header)
 }
 
+// notOfHeaders reports what stands in no name of a header (RFC 9110, 5.6.2). Package http would show the name in its error.
+func notOfHeaders(r rune) bool {
+	return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", r)
+}
+
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
+
 func (w *web) addHeaders(header http.Header) error {
 	if w.HeaderFile == "" {
 		return nil
@@ -279,7 +291,7 @@ func (w *web) addHeaders(header http.Header) error {
 			continue
 		}
 		name, value, ok := strings.Cut(line, ":")
-		if !ok || strings.TrimSpace(name) != name || name == "" {
+		if !ok || name == "" || strings.ContainsFunc(name, notOfHeaders) || strings.ContainsFunc(value, isControl) {
 			return w.trouble(forward.Auth, fmt.Errorf("read header_file %s: line %d is not \"Name: value\"", w.HeaderFile, i+1))
 		}
 		header.Add(name, strings.TrimSpace(value))

@@ -221,6 +221,16 @@ func TestTroubleOnTheWayHasItsClass(t *testing.T) {
 	f("a token file that is not there", server.URL+"/hidden?token_file=/no/such/file", forward.Auth)
 }
 
+func TestAHeaderThatIsNoneIsNotShown(t *testing.T) {
+	for _, text := range []string{"Bearer s3cret:x", "s3cret x", ": s3cret", "X-A: b\x00s3cret", "s3crét: x"} {
+		_, err := open(t, "http://127.0.0.1:1/?header_file="+write(t, "# mine\n"+text)).Send(t.Context(), batchOf("{}"))
+		var got *forward.TroubleError
+		if !errors.As(err, &got) || got.Class != forward.Auth || !strings.Contains(err.Error(), "line 2 is not") || strings.Contains(err.Error(), "s3cr") {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
+}
+
 func TestSendEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	address := rawServer(t, func(c net.Conn) {
@@ -279,5 +289,8 @@ func TestURLsThatNoHTTPOutputCanBeMadeOf(t *testing.T) {
 	f("http://a/?proxy=http://u:s3cret@p:1/", "proxy holds a user")
 	f("http://a/?token=s3cret", "token_file")
 	f("http://a/?compress=lz4", "none, gzip, zstd")
+	f("http://a/?timeout=0", "timeout must be longer than 0")
+	f("http://a:99999/", "a port from 1 to 65535")
+	f("http://a b/", "a port from 1 to 65535")
 	f("http://a/?methud=PUT", `unknown option "methud"; there are`)
 }
