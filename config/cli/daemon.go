@@ -29,6 +29,7 @@ type daemon struct {
 	journal  *sink.Journal  // nil: journaling is disabled
 	sealer   *seal.Sealer   // nil: the journal is not sealed
 	outputs  []*forward.Loop
+	leftOut  []forward.Figures // outputs that could not be begun
 	stopping atomic.Bool
 }
 
@@ -202,6 +203,7 @@ func (d *daemon) snapshot() status.Snapshot {
 	for _, loop := range d.outputs {
 		s.Outputs = append(s.Outputs, loop.Figures())
 	}
+	s.Outputs = append(s.Outputs, d.leftOut...)
 	return s
 }
 

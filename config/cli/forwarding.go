@@ -87,7 +87,7 @@ func forwardHint(err error, s shipment) error {
 	return err
 }
 
-// loopsOf opens an output for each of forward_to, when the journal is open.
+// openOutputs opens an output for each of forward_to, when the journal is open.
 func (d *daemon) openOutputs() error {
 	id, err := forward.MakeID(d.cfg.JournalDir, rotate.StateDir(d.cfg.JournalDir, d.cfg.JournalFile))
 	if err != nil || len(d.cfg.ForwardTo) == 0 {
@@ -116,10 +116,20 @@ func (d *daemon) openOutputs() error {
 		}
 		loop, err := f.open(s, f.options(s))
 		if err != nil {
-			return err
+			d.leaveOut(s, err)
+			continue
 		}
 		d.outputs = append(d.outputs, loop)
 		d.log.Info().Str("output", s.name).Str("to", s.Address()).Str("cursor", loop.Figures().Cursor).Msg("the journal is forwarded")
 	}
 	return nil
+}
+
+// leaveOut goes on without an output that cannot be begun, since its state is held or damaged for instance: that is no reason not
+// to receive.
+func (d *daemon) leaveOut(s shipment, err error) {
+	d.log.Error().Err(err).Str("output", s.name).Str("hint", hintOf(&runError{err})).Msg("an output cannot be begun; the journal and the others go on without it")
+	d.leftOut = append(d.leftOut, forward.Figures{
+		Name: s.name, Address: s.Address(), State: forward.Stopped, Since: time.Now(), Error: err.Error(),
+	})
 }

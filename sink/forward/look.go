@@ -43,7 +43,7 @@ func Look(ctx context.Context, stateDir string, from read.Options) (Status, erro
 	if err != nil {
 		return Status{}, err
 	}
-	s := Status{Time: record.Time}
+	s := Status{Time: record.Time, Figures: Figures{State: Working}}
 	if file, err := os.OpenFile(filepath.Join(stateDir, statusFile), os.O_RDONLY|durable.NoFollow, 0); err == nil {
 		text, _ := io.ReadAll(io.LimitReader(file, maxStatus))
 		_ = json.Unmarshal(text, &s.Figures) // Without it there is what the record says.
@@ -113,9 +113,7 @@ func Survey(ctx context.Context, opt Options) (p Pending, err error) {
 	record, err := ReadRecord(opt.StateDir)
 	at := record.Cursor.Cursor
 	if errors.Is(err, fs.ErrNotExist) {
-		if at, err = opt.Start.position(opt.Journal); !opt.Start.Since.IsZero() {
-			opt.Journal.Since = opt.Start.Since
-		}
+		at, err = opt.Start.position(opt.Journal)
 	}
 	if err != nil {
 		return p, err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"hbjournal/sink/journal"
 	"hbjournal/sink/journal/read"
 )
 
@@ -114,6 +115,7 @@ func (l *Loop) Run(ctx context.Context) error {
 }
 
 func (l *Loop) run(ctx context.Context) error {
+	l.tell()
 	for ctx.Err() == nil {
 		err := l.ship(ctx)
 		if err == nil {
@@ -179,11 +181,7 @@ func (l *Loop) goOn(ctx context.Context) error {
 	if err := l.ask(ctx); err != nil && !errors.Is(err, errElsewhere) {
 		return err
 	}
-	opt := l.opt
-	if l.fresh && !l.record.Moved && !opt.Start.Since.IsZero() {
-		opt.Journal.Since = opt.Start.Since
-	}
-	c, err := newCutter(opt, l.record.Cursor.Cursor, l.fault)
+	c, err := newCutter(l.opt, l.record.Cursor.Cursor, l.fault)
 	if err != nil {
 		return err
 	}
@@ -285,19 +283,48 @@ func (l *Loop) fault(f *read.CorruptError) {
 }
 
 // position is where an output begins.
-func (s Start) position(journal read.Options) (read.Cursor, error) {
+func (s Start) position(from read.Options) (read.Cursor, error) {
 	switch {
 	case s.Now:
-		return newest(journal)
+		return newest(from)
 	case s.Cursor != read.Cursor{}:
 		return s.Cursor, nil
+	case !s.Since.IsZero():
+		return since(from, s.Since)
 	}
 	return read.Cursor{}, nil
 }
 
+// since is the position before the first line that was received then or later; without one, that behind all lines.
+func since(from read.Options, t time.Time) (read.Cursor, error) {
+	from.Since = t
+	f, err := read.Follow(from, read.Cursor{})
+	if err != nil {
+		return read.Cursor{}, err
+	}
+	defer f.Close()
+	for {
+		var b read.Block
+		err := f.Poll(context.Background(), &b)
+		if errors.Is(err, io.EOF) {
+			return f.Position(), nil
+		}
+		if err != nil {
+			return read.Cursor{}, err
+		}
+		for pos := 0; pos < len(b.Data); {
+			line, next := lineAt(b.Data, pos)
+			if millis, timed := journal.LineTime(line); timed && millis >= t.UnixMilli() {
+				return b.At(pos), nil
+			}
+			pos = next
+		}
+	}
+}
+
 // newest is the position behind the last entry.
-func newest(journal read.Options) (at read.Cursor, err error) {
-	back := read.OpenBack(journal)
+func newest(from read.Options) (at read.Cursor, err error) {
+	back := read.OpenBack(from)
 	defer back.Close()
 	var b read.Block
 	for err == nil && len(b.Data) == 0 {

@@ -423,3 +423,80 @@ func TestADeadLetterFileThatIsFullHoldsTheOutput(t *testing.T) {
 		}
 	})
 }
+
+func TestAnOutputBeginsWhereItIsToldAndKeepsThatOverARestart(t *testing.T) {
+	j := newJournal(t)
+	j.write(t, 30)
+	j.rotate(t)
+	j.write(t, 30)
+	middle := time.Date(2026, 3, 28, 12, 0, 0, 20*int(time.Millisecond), time.UTC)
+	end := middle.Add(time.Hour)
+	for name, c := range map[string]struct {
+		start Start
+		want  int // of the first line that is sent
+	}{
+		"oldest": {Start{}, 0},
+		"now":    {Start{Now: true}, 60},
+		"a time": {Start{Since: middle}, 20},
+		"a time that nothing was received at yet": {Start{Since: end}, 60},
+	} {
+		opt := j.options()
+		opt.StateDir, opt.Start = filepath.Join(t.TempDir(), "state"), c.start
+		l, err := Open(opt, &fake{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		f := &fake{}
+		opt.Start = Start{} // It has begun already.
+		shipAll(t, opt, f)
+		if len(f.got) != 60-c.want || len(f.got) > 0 && f.got[0] != j.all[c.want] {
+			t.Errorf("%s: got %d lines, want those from %d on", name, len(f.got), c.want)
+		}
+		if pending, err := Survey(t.Context(), opt); err != nil || pending.Lines != 0 {
+			t.Errorf("%s: got %+v, %v", name, pending, err)
+		}
+	}
+	j.write(t, 1)
+}
+
+func TestOneProcessShipsToAnOutput(t *testing.T) {
+	j := newJournal(t)
+	j.write(t, 1)
+	l, err := Open(j.options(), &fake{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(j.options(), &fake{}); !errors.Is(err, ErrInUse) {
+		t.Errorf("got %v, want ErrInUse", err)
+	}
+	status, err := Look(t.Context(), j.options().StateDir, j.options().Journal)
+	if err != nil || !status.Running || status.LagBytes == 0 || status.State != Working {
+		t.Errorf("got %+v, %v", status, err)
+	}
+	if err := Forget(j.options().StateDir); !errors.Is(err, ErrInUse) {
+		t.Errorf("forget: got %v, want ErrInUse", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	other := j.options()
+	other.JournalID = "another"
+	if _, err := Open(other, &fake{}); !errors.Is(err, ErrState) {
+		t.Errorf("the state of another journal: got %v, want ErrState", err)
+	}
+	if err := os.WriteFile(filepath.Join(other.StateDir, cursorFile), []byte("rubbish"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(j.options(), &fake{}); !errors.Is(err, ErrState) {
+		t.Errorf("damaged: got %v, want ErrState", err)
+	}
+	if _, err := Reset(j.options(), Start{}); err != nil {
+		t.Fatal(err)
+	}
+	f := &fake{}
+	shipAll(t, j.options(), f)
+	wantLines(t, f.got, j.all)
+}

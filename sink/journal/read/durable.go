@@ -64,3 +64,6 @@ func (f *Follower) Behind() (int64, error) {
 	}
 	return bytes + later, nil
 }
+
+// Position is behind the lines that were given, from which another Follow goes on.
+func (f *Follower) Position() Cursor { return f.files[0].at(f.lines.offset) }
