@@ -119,7 +119,7 @@ func (k *kafkaOutput) position(ctx context.Context) (err error) {
 
 // Send implements forward.Output.
 func (k *kafkaOutput) Send(ctx context.Context, b *forward.Batch) (forward.Receipt, error) {
-	if err := k.ready(ctx, b.Journal); err != nil {
+	if err := k.ready(ctx, b); err != nil {
 		return forward.Receipt{}, err
 	}
 	records, marks, refusal := k.records(b)
@@ -139,18 +139,18 @@ func (k *kafkaOutput) Send(ctx context.Context, b *forward.Batch) (forward.Recei
 
 // ready makes sure that there is a client that may send. A new one, made since the old one's time was over, has first to see
 // that nobody else has sent meanwhile.
-func (k *kafkaOutput) ready(ctx context.Context, journalID string) error {
+func (k *kafkaOutput) ready(ctx context.Context, b *forward.Batch) error {
 	if k.client != nil && k.known && (k.MaxAge <= 0 || time.Since(k.dialed) < k.MaxAge) {
 		return nil
 	}
 	known, last, had := k.known, k.last, k.any
-	if _, _, err := k.Position(ctx, journalID); err != nil {
+	held, _, err := k.Position(ctx, b.Journal)
+	if err != nil {
 		return err
 	}
-	if known && (k.last != last || k.any != had) {
+	if known && (k.last != last || k.any != had) || held.Number > b.Number {
 		k.known = false
-		return k.trouble(forward.Server, fmt.Errorf("partition %d of topic %s moved on meanwhile: another process ships as this "+
-			"receiver", k.partition, k.topic))
+		return k.trouble(forward.Server, movedOn(fmt.Sprintf("partition %d of topic %s", k.partition, k.topic)))
 	}
 	return nil
 }

@@ -125,6 +125,11 @@ func (n *natsOutput) Position(ctx context.Context, journalID string) (forward.He
 	return m.held(), last > 0, nil
 }
 
+// movedOn is the error about a place that holds lines which were to be sent.
+func movedOn(place string) error {
+	return fmt.Errorf("%s moved on meanwhile: perhaps another process ships as this receiver", place)
+}
+
 // foreignJournal is the error about a place that holds another journal than this one.
 func foreignJournal(place, theirs, ours string) error {
 	return fmt.Errorf("%w: %s holds another journal, %.40q, and this one is %.40q: two receivers share a name, or this "+
@@ -138,7 +143,12 @@ func (n *natsOutput) Send(ctx context.Context, b *forward.Batch) (receipt forwar
 		return receipt, err
 	}
 	if !n.known {
-		if _, _, err := n.Position(ctx, b.Journal); err != nil {
+		held, _, err := n.Position(ctx, b.Journal)
+		if err == nil && held.Number > b.Number {
+			n.known = false
+			err = n.trouble(forward.Server, movedOn("subject "+n.subject))
+		}
+		if err != nil {
 			return receipt, err
 		}
 	}
