@@ -185,7 +185,6 @@ func (d *diagnosis) lineAt(i int) int64 {
 
 // compareTiles compares where the leaves are not kept any more: by full tiles, and by the edge at the end of the file.
 func (d *diagnosis) compareTiles(count int64) {
-	const width = 1 << tileBits
 	tree, ok := d.v.dir.edgeAt(d.record.First)
 	if !ok {
 		return

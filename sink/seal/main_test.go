@@ -48,7 +48,7 @@ func runVictim(dir, keyFile string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("open")
+	fmt.Fprintln(os.Stdout, "open")
 	for n := 0; ; n++ {
 		message := fmt.Appendf(nil, `{"ID":"HTB","pid":%d,"n":%d}`, os.Getpid(), n)
 		if err := j.LogMessage(message, sender, time.Now()); err != nil {

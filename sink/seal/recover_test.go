@@ -24,7 +24,7 @@ func TestLinesBehindACloseAreNotTakenOver(t *testing.T) {
 	w.open()
 	w.send(10)
 	w.sealed()
-	v = verify(t, w.dir, w.vkey)
+	v = verifyOnce(t, w.dir, w.vkey)
 	wantWords(t, texts(v), []string{"fault", want})
 	w.close()
 	w.open()
@@ -61,7 +61,7 @@ func TestLinesOfOthersWhileTheDaemonWritesAreNamed(t *testing.T) {
 	appendTo(t, w.path(base), foreignLine)
 	w.send(50)
 	w.sealed()
-	v := verify(t, w.dir, w.vkey)
+	v := verifyOnce(t, w.dir, w.vkey)
 	wantWords(t, texts(v), []string{base + ":52: line was not written by the daemon"})
 	if len(v.Faults) != 1 {
 		t.Errorf("got %s", texts(v))

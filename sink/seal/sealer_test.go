@@ -60,7 +60,6 @@ type world struct {
 	journal *sink.Journal
 	sealer  *seal.Sealer
 	sent    int
-	now     time.Time // zero: the clock
 }
 
 func newWorld(t *testing.T) *world {

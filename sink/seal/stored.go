@@ -29,9 +29,6 @@ var errFull = errors.New("too many hashes wait for the disk")
 
 func (a *array) add(h Hash) { a.pending = append(a.pending, h[:]...) }
 
-// count is how many hashes there are.
-func (a *array) count() int64 { return a.written + int64(len(a.pending)/hashBytes) }
-
 // flush writes what is pending. It is written where it belongs, so that trying again does no harm.
 func (a *array) flush() error {
 	if len(a.pending) == 0 {
