@@ -42,7 +42,11 @@ func (c *cutter) fill(ctx context.Context, b *Batch, until *Intent) error {
 	var closes time.Time
 	for {
 		if c.take(b, until) {
-			return nil
+			if b.Len() > 0 {
+				return nil
+			}
+			until = nil // All of what was noted is left out, by a filter that was another one then.
+			continue
 		}
 		if c.over {
 			return endOf(b)

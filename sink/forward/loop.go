@@ -129,9 +129,7 @@ func (l *Loop) run(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := l.leave(); err != nil {
-			return err
-		}
+		l.leave()
 	}
 	return ctx.Err()
 }
@@ -141,14 +139,12 @@ func isEnd(err error) bool {
 	return errors.Is(err, ErrStop) || errors.Is(err, errGivenUp) || errors.Is(err, io.EOF)
 }
 
-// leave lets go of what is being read.
-func (l *Loop) leave() error {
-	if l.cutter == nil {
-		return nil
+// leave lets go of what is being read. That a file, which was only read, does not close well is no reason to end.
+func (l *Loop) leave() {
+	if l.cutter != nil {
+		_ = l.cutter.close()
+		l.cutter = nil
 	}
-	err := l.cutter.close()
-	l.cutter = nil
-	return err
 }
 
 // ship cuts the next batch, waiting for it if need be, and sends it.

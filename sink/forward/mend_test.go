@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hbjournal/sink/forward/durable"
+	"hbjournal/sink/journal"
 	"hbjournal/sink/journal/read"
 )
 
@@ -218,4 +219,30 @@ func TestForgetTakesWhatAKillLeftBehind(t *testing.T) {
 	if got := h.Done([]time.Time{time.Now()}); got != 1 {
 		t.Errorf("got %d backups that nobody needs, want 1", got)
 	}
+}
+
+func TestAFilterThatLeavesOutAllThatWasInFlightIsNoEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := newJournal(t)
+		j.write(t, 5)
+		opt := j.options()
+		l, err := Open(opt, &fake{answer: func(*Batch) (Receipt, error) {
+			return Receipt{}, &TroubleError{Class: Network, Err: errors.New("down")}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Run(t.Context()); !errors.Is(err, errGivenUp) {
+			t.Fatalf("got %v", err)
+		}
+		if opt.Filter, err = journal.NewFilter(journal.FilterOptions{Since: time.Date(2026, 3, 28, 12, 0, 0, 7_000_000, time.UTC)}); err != nil {
+			t.Fatal(err)
+		}
+		f := &fake{}
+		shipAll(t, opt, f)
+		wantLines(t, f.got, nil)
+		j.write(t, 5)
+		shipAll(t, opt, f)
+		wantLines(t, f.got, j.all[7:])
+	})
 }
