@@ -238,7 +238,11 @@ func (w *web) request(ctx context.Context, c call) (*http.Request, *body, error)
 		request.Header.Set("Content-Encoding", encoding)
 	}
 	request.Header.Set("User-Agent", "hbjournal")
-	return request, text, w.authorize(request.Header)
+	err = w.authorize(request.Header)
+	if w.Secure && w.Proxy != "" {
+		request.Header.Del(proxyLogin) // It has seen it, and the receiver must not.
+	}
+	return request, text, err
 }
 
 // authorize adds what the receiver wants to see, and the lines of header_file.

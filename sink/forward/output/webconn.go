@@ -59,12 +59,13 @@ func (w *web) proxyHeader() (http.Header, error) {
 	if err := w.addHeaders(all); err != nil {
 		return nil, err
 	}
-	const name = "Proxy-Authorization"
-	if value := all.Get(name); value != "" {
-		return http.Header{name: {value}}, nil
+	if value := all.Get(proxyLogin); value != "" {
+		return http.Header{proxyLogin: {value}}, nil
 	}
 	return nil, nil
 }
+
+const proxyLogin = "Proxy-Authorization"
 
 // errProxyAuth is the answer 407 of a proxy that a TLS connection was to go through.
 var errProxyAuth = errors.New("the proxy answers 407: it wants a login; put a line Proxy-Authorization into the file of header_file=")
