@@ -191,8 +191,11 @@ func (l *Loop) idle(ctx context.Context) error {
 	if l.record.Intent != nil {
 		l.record.Intent, l.dirty = nil, true
 	}
+	var soon time.Duration
 	if l.moved() {
-		l.record.Cursor, l.dirty = position{l.cutter.at}, true
+		if soon = moveEvery - l.opt.Now().Sub(l.record.Time); l.opt.Once || soon <= 0 || soon > moveEvery {
+			l.record.Cursor, l.dirty, soon = position{l.cutter.at}, true, 0
+		}
 	}
 	if err := l.settle(ctx); err != nil {
 		return err
@@ -204,8 +207,19 @@ func (l *Loop) idle(ctx context.Context) error {
 	if l.opt.Once {
 		return io.EOF
 	}
-	return l.cutter.wait(ctx)
+	if soon == 0 {
+		return l.cutter.wait(ctx)
+	}
+	within, cancel := context.WithTimeout(ctx, soon)
+	defer cancel()
+	if err := l.cutter.wait(within); !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+		return err
+	}
+	return nil
 }
+
+// moveEvery is how often it is written down, at a disk's cost, how far a filter has left out everything.
+const moveEvery = time.Second
 
 // moved reports whether lines were passed over that a filter left out.
 func (l *Loop) moved() bool {

@@ -246,3 +246,51 @@ func TestAFilterThatLeavesOutAllThatWasInFlightIsNoEnd(t *testing.T) {
 		wantLines(t, f.got, j.all[7:])
 	})
 }
+
+func TestAFilterThatLeavesOutEverythingMovesTheCursorOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := newJournal(t)
+		opt := j.options()
+		j.write(t, 1)
+		var err error
+		if opt.Filter, err = journal.NewFilter(journal.FilterOptions{Since: time.Now().AddDate(100, 0, 0)}); err != nil {
+			t.Fatal(err)
+		}
+		opt.Once = false
+		l, err := Open(opt, &fake{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- l.Run(ctx) }()
+		const seconds = 20
+		writes, last := 0, time.Time{}
+		for range seconds * 10 {
+			j.write(t, 1)
+			<-time.After(100 * time.Millisecond)
+			record, err := ReadRecord(opt.StateDir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !record.Time.Equal(last) {
+				writes, last = writes+1, record.Time
+			}
+		}
+		if writes < seconds/2 || writes > seconds+2 {
+			t.Errorf("written down %d times in %d seconds", writes, seconds)
+		}
+		<-time.After(2 * time.Second)
+		record, err := ReadRecord(opt.StateDir)
+		if want := int64(len(j.all) * (len(j.all[len(j.all)-1]) + 1)); err != nil || record.Cursor.Offset < want*9/10 {
+			t.Errorf("got %d, %v; want about %d, the end", record.Cursor.Offset, err, want)
+		}
+		if s, err := Look(t.Context(), opt.StateDir, opt.Journal); err != nil || s.LagBytes != 0 {
+			t.Errorf("got %d bytes behind, %v", s.LagBytes, err)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}

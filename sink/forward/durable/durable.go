@@ -206,8 +206,16 @@ func MakeDirectory(dir string, mode fs.FileMode) error {
 	if errors.Is(err, fs.ErrExist) {
 		return nil // Somebody else was faster.
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = os.Chmod(dir, mode)
 	}
-	return os.Chmod(dir, mode)
+	if err == nil { // A power cut must not take what is then kept in it.
+		err = SyncDirectory(filepath.Dir(dir))
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		if info, errStat := os.Stat(dir); errStat == nil && info.IsDir() && info.Mode().Perm() == mode.Perm() {
+			return nil // Only that the directory above may not be read.
+		}
+	}
+	return err
 }
