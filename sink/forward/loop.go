@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"runtime/debug"
 	"time"
 
 	"hbjournal/sink/journal"
@@ -96,10 +97,13 @@ var errElsewhere = errors.New("the position has changed")
 // Run ships until ctx ends, and then returns nil within a few seconds. Another end is an error that wraps ErrStop, or with
 // Options.Once nil when all was sent.
 func (l *Loop) Run(ctx context.Context) error {
-	err := l.run(ctx)
+	err := l.contained(ctx)
 	if errors.Is(err, ErrStop) || errors.Is(err, errGivenUp) {
 		l.board.stopped(err)
 		l.tell()
+	}
+	if errors.Is(err, errBroken) {
+		return fmt.Errorf("output %s: %w", l.opt.Address, errors.Join(err, l.Close())) // Nothing that is in memory counts.
 	}
 	if ctx.Err() != nil || errors.Is(err, io.EOF) {
 		err = nil
@@ -112,6 +116,20 @@ func (l *Loop) Run(ctx context.Context) error {
 		return fmt.Errorf("output %s: %w", l.opt.Address, err)
 	}
 	return nil
+}
+
+// errBroken says that there is a fault in this program.
+var errBroken = errors.New("it broke, which is a fault of hbjournal; please report it")
+
+// contained is run whose panics end this output only: receivers answer what they like, and the journal is to be written whatever
+// that makes of an output.
+func (l *Loop) contained(ctx context.Context) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("%w: %w: %v\n%s", ErrStop, errBroken, fault, debug.Stack())
+		}
+	}()
+	return l.run(ctx)
 }
 
 func (l *Loop) run(ctx context.Context) error {

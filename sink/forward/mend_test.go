@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -293,4 +294,30 @@ func TestAFilterThatLeavesOutEverythingMovesTheCursorOnceASecond(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestAnOutputThatBreaksEndsByItselfAndLosesNothing(t *testing.T) {
+	j := newJournal(t)
+	j.write(t, 50)
+	opt := j.options()
+	opt.BatchBytes = 1000
+	f := &fake{}
+	f.answer = func(b *Batch) (Receipt, error) {
+		if f.sends == 3 {
+			panic("an answer that nobody thought of")
+		}
+		return Receipt{Acked: b.Len()}, nil
+	}
+	l, err := Open(opt, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Run(t.Context()); !errors.Is(err, ErrStop) || !strings.Contains(err.Error(), "nobody thought of") {
+		t.Errorf("got %v", err)
+	}
+	if got := l.Figures(); got.State != Stopped {
+		t.Errorf("got %+v", got)
+	}
+	shipAll(t, opt, f)
+	wantLines(t, f.got, j.all)
 }
