@@ -5,7 +5,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -26,8 +25,12 @@ func (d delays) median() time.Duration { return percentile(d.ages, 0.5) }
 func (d delays) most() time.Duration { return percentile(d.ages, 0.999) }
 
 // delays runs the load, with ten rotations.
-func (b *bench) delays(ctx context.Context, l load) (d delays, err error) {
-	c := hbjournal(b.program, fmt.Sprintf("JOURNAL_MAX_SIZE=%d", l.count*lineSize/10))
+func (b *bench) delays(ctx context.Context, l load) (delays, error) {
+	return b.delaysOf(ctx, hbjournal(b.program, rotations(l)), l)
+}
+
+// delaysOf runs the load against a contender.
+func (b *bench) delaysOf(ctx context.Context, c contender, l load) (d delays, err error) {
 	r, err := b.run(ctx, c, l, func(p *process) error {
 		path := filepath.Join(p.dir, "messages.journal")
 		f, err := os.Open(path)

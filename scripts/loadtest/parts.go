@@ -33,6 +33,7 @@ var parts = []struct {
 	{"rotation", rotation},
 	{"compression", compression},
 	{"seal", seals},
+	{"forward", forwards},
 	{"write", writers},
 }
 
