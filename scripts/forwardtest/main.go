@@ -1,7 +1,7 @@
 //go:build unix
 
-// Command forwardtest measures how fast a journal is forwarded, one output at a time and with all that the loop forces to the
-// disk, and prints it beside the goals. scripts/bench-forward builds what it runs.
+// Command forwardtest measures how fast a journal is forwarded, one output at a time and with all that the loop forces to
+// the disk, and prints it beside the goals. scripts/bench-forward builds what it runs.
 //
 //	forwardtest --program hbjournal --journal DIR --dir DIR [--runs 5]
 //	            [--nats nats-server] [--victorialogs victoria-logs] [--rsyslog rsyslogd] [--only REGEXP]
@@ -117,16 +117,16 @@ func size(journal string) (total int64, err error) {
 
 // print writes the table.
 func (b *bench) print() {
-	fmt.Printf("\n%d MB of journal, median of %d\n\n", b.bytes/1_000_000, b.runs)
-	fmt.Println("| what                                 |     MB/s | CPU s a GB | memory MiB | goal |")
-	fmt.Println("|---|---:|---:|---:|---|")
+	fmt.Fprintf(os.Stdout, "\n%d MB of journal, median of %d\n\n", b.bytes/1_000_000, b.runs)
+	fmt.Fprintln(os.Stdout, "| what                                 |     MB/s | CPU s a GB | memory MiB | goal |")
+	fmt.Fprintln(os.Stdout, "|---|---:|---:|---:|---|")
 	for _, r := range b.rows {
 		m := r.median()
 		memory := "-"
 		if m.memory > 0 {
 			memory = fmt.Sprint(m.memory >> 20)
 		}
-		fmt.Printf("| %-36s | %8.0f | %10.2f | %10s | %s |\n", r.name, float64(b.bytes)/1e6/m.wall.Seconds(),
+		fmt.Fprintf(os.Stdout, "| %-36s | %8.0f | %10.2f | %10s | %s |\n", r.name, float64(b.bytes)/1e6/m.wall.Seconds(),
 			m.cpu.Seconds()*1e9/float64(b.bytes), memory, r.goal)
 	}
 }
