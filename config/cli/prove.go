@@ -159,7 +159,12 @@ func putProof(env Env, out string, n int, p seal.Proof) error {
 		_, err := env.Stdout.Write(p.Text)
 		return err
 	}
-	if err := os.WriteFile(newFile(out, n, p.Index), p.Text, 0o640); err != nil {
+	file, err := os.OpenFile(newFile(out, n, p.Index), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	if err == nil {
+		_, err = file.Write(p.Text)
+		err = errors.Join(err, file.Close())
+	}
+	if err != nil {
 		return fmt.Errorf("write proof: %w", err)
 	}
 	return nil

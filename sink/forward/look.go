@@ -25,9 +25,20 @@ func (l *Loop) tell() {
 		return
 	}
 	temporary := filepath.Join(l.state.dir, statusFile+".new")
-	if os.WriteFile(temporary, append(text, '\n'), 0o640) == nil {
+	if writeNew(temporary, append(text, '\n')) == nil {
 		_ = os.Rename(temporary, filepath.Join(l.state.dir, statusFile))
 	}
+}
+
+// writeNew writes a file that is not there yet, after taking away what a kill left under its name.
+func writeNew(path string, text []byte) error {
+	_ = os.Remove(path) // If it stays, opening says so.
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	return errors.Join(err, file.Close())
 }
 
 // Status is what can be seen of an output from its state.

@@ -72,7 +72,10 @@ func (d dir) replace(name string, content []byte) error {
 // replaceLater is replace, which a power cut may take back until the directory is synced.
 func (d dir) replaceLater(name string, content []byte) error {
 	path := d.path(name)
-	file, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o640)
+	if err := os.Remove(path + ".new"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err // What a kill left there.
+	}
+	file, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ func TestNoRoomForTheSealHoldsUpNothing(t *testing.T) {
 	w.sealed()
 	// Whatever is to replace the checkpoint cannot be made.
 	blocked := filepath.Join(w.sealDir(), "checkpoint.new")
-	if err := os.Mkdir(blocked, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(blocked, "held"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	w.send(50)
@@ -28,7 +28,7 @@ func TestNoRoomForTheSealHoldsUpNothing(t *testing.T) {
 	if err := w.journal.Degraded(); err != nil {
 		t.Errorf("the journal is degraded: %v", err)
 	}
-	if err := os.Remove(blocked); err != nil {
+	if err := os.RemoveAll(blocked); err != nil {
 		t.Fatal(err)
 	}
 	w.sealed()

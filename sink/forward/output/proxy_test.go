@@ -15,8 +15,13 @@ func TestTheLoginOfAProxyIsForTheProxyOnly(t *testing.T) {
 	receiver := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header }))
 	defer receiver.Close()
 	logins := make(chan http.Header, 1)
+	var opening sync.Mutex
 	var tunnels sync.WaitGroup
-	defer tunnels.Wait()
+	defer func() {
+		opening.Lock() // The server does not wait for a handler that took its connection over.
+		defer opening.Unlock()
+		tunnels.Wait()
+	}()
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		logins <- r.Header
 		to, err := net.Dial("tcp", r.Host)
@@ -30,6 +35,8 @@ func TestTheLoginOfAProxyIsForTheProxyOnly(t *testing.T) {
 			t.Error(err)
 			return
 		}
+		opening.Lock()
+		defer opening.Unlock()
 		tunnels.Go(func() { _, _ = io.Copy(to, from); to.Close() })
 		tunnels.Go(func() { _, _ = io.Copy(from, to); from.Close() })
 	}))
