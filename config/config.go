@@ -54,10 +54,21 @@ type Config struct {
 	DedupWindow   Duration `yaml:"dedup_window" env:"DEDUP_WINDOW" example:"1s" help:"copies of a message from the same address within this time count once, so keep it below the interval of heartbeats, which repeat by design; 0: off"`
 
 	ForwardTo    []string `yaml:"forward_to" env:"FORWARD_TO" list:"urls" example:"file:///srv/copy/ https://logs.example.com/in?token_file=/etc/hbjournal/token" help:"outputs that the journal is forwarded to, a list of URLs with white space between; see 'hbjournal forward --help'"`
-	ForwardHold  Size     `yaml:"forward_hold" env:"FORWARD_HOLD" example:"10GB" help:"backups that an output still needs are kept beyond the limits until the journal takes this much, and journal_min_free wins; 0: outputs keep nothing"`
+	ForwardHold  Size     `yaml:"forward_hold" env:"FORWARD_HOLD" example:"10GB" help:"backups that an output still needs are kept beyond the limits until the journal takes this much, and journal_min_free wins; 0: outputs keep nothing, and what goes is noted"`
 	ReceiverName string   `yaml:"receiver_name" env:"RECEIVER_NAME" example:"rx1" help:"name of this journal at those that it is forwarded to, of a-z, 0-9, _ and -; empty: the host name with dots as -"`
 
-	HTTPAddr string `yaml:"http_addr" env:"HTTP_ADDR" words:"off" example:"127.0.0.1:9504" help:"address of /healthz, /readyz, /stats and /metrics; empty or off: none"`
+	ArchiveFrom  string `yaml:"archive_from" env:"ARCHIVE_FROM" example:"nats://n1.example.com,n2.example.com?creds_file=/etc/hbjournal/archive.creds" help:"URL of the stream that 'hbjournal archive' writes the journals of a fleet from; serve ignores it"`
+	ArchiverName string `yaml:"archiver_name" env:"ARCHIVER_NAME" example:"a" help:"name of this archive at the receivers, which keep what it has not confirmed, of a-z, 0-9, _ and -; empty: the host name with dots as -"`
+
+	HTTPAddr string `yaml:"http_addr" env:"HTTP_ADDR" words:"off" example:"127.0.0.1:9513" help:"address of /healthz, /readyz, /stats and /metrics; empty or off: none"`
+
+	WebAddr        string   `yaml:"web_addr" env:"WEB_ADDR" example:"127.0.0.1:9514" help:"address of the live page, 'hbjournal web'; beyond loopback it needs web_token_file or web_no_auth"`
+	WebHosts       []string `yaml:"web_hosts" env:"WEB_HOSTS" example:"hb.example.com,hb" help:"names under which the live page is asked for, beside addresses and localhost, a list"`
+	WebTokenFile   string   `yaml:"web_token_file" env:"WEB_TOKEN_FILE" path:"file" example:"/etc/hbjournal/web.token" help:"file of the token that the live page asks for, as the password of any user or as Bearer; empty: none"`
+	WebNoAuth      bool     `yaml:"web_no_auth" env:"WEB_NO_AUTH" example:"true" help:"whoever can reach web_addr may see all messages"`
+	WebTLSCert     string   `yaml:"web_tls_cert" env:"WEB_TLS_CERT" path:"file" example:"/etc/hbjournal/web.crt" help:"certificate of the live page, and with it web_tls_key; empty: plain HTTP"`
+	WebTLSKey      string   `yaml:"web_tls_key" env:"WEB_TLS_KEY" path:"file" example:"/etc/hbjournal/web.key" help:"key of web_tls_cert"`
+	WebHostMetrics bool     `yaml:"web_host_metrics" env:"WEB_HOST_METRICS" example:"true" help:"/metrics of the live page has a figure of each host, at most 1000"`
 
 	LogLevel      string `yaml:"log_level" env:"LOG_LEVEL" words:"debug,info,warn,error" example:"debug" help:"least level of the daemon's own log: debug, info, warn or error"`
 	LogFormat     string `yaml:"log_format" env:"LOG_FORMAT" words:"auto,json,console" example:"json" help:"json, console, or auto: console on a terminal"`
@@ -86,6 +97,7 @@ func Default() Config {
 		ListenBuffer:      4 * MiB,
 		MaxMessageSize:    1 * MiB,
 		HTTPAddr:          "127.0.0.1:9503",
+		WebAddr:           "127.0.0.1:9504",
 		LogLevel:          "info",
 		LogFormat:         "auto",
 		LogMaxSize:        100 * MB,

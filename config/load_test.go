@@ -24,6 +24,8 @@ func others(t *testing.T, k Key) [3]string {
 		"journal_checkpoints_to": {"a", "/b c", "https://d/e"},
 		"forward_to":             {"stdout:", "http://a/x,y file:///b", "kafka://a,b/t?name=c"},
 		"allow_from":             {"10.0.0.0/8", "127.0.0.1,::1", "192.168.1.0/24"},
+		"web_addr":               {"127.0.0.1:1", ":2", "[::1]:3"},
+		"web_hosts":              {"a", "a,b.c", "d"},
 		"http_addr":              {"127.0.0.1:1", ":2", "off"},
 		"journal_encrypt_to":     {"a.txt", "a.txt,b.txt", "c.txt"},
 		"listen_addr":            {"127.0.0.1:1", "127.0.0.1:2,[::1]:2", ":3"},

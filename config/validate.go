@@ -32,11 +32,13 @@ func (l *loader) validate() {
 		"give host:port or :port, a list with commas")
 	check.that("forward_hold", c.ForwardHold >= 0, "give 0 (outputs keep nothing) or more")
 	check.that("receiver_name", c.ReceiverName == "" || isReceiver.MatchString(c.ReceiverName), "give 1 to 63 of a-z, 0-9, _ and -")
+	check.that("archiver_name", c.ArchiverName == "" || isReceiver.MatchString(c.ArchiverName), "give 1 to 63 of a-z, 0-9, _ and -")
 	check.between("listen_buffer", c.ListenBuffer, 4*KiB, GiB)
 	check.between("max_message_size", c.MaxMessageSize, KiB, 64*MiB)
 	check.that("rate_limit", c.RateLimit >= 0 && c.RateLimit <= 1e9, "give 0 (no limit) to 1000000000 a second")
 	check.that("dedup_window", c.DedupWindow >= 0, "give 0 (off) or a duration")
 	check.that("http_addr", c.HTTPAddr == "" || c.HTTPAddr == "off" || !isNoAddress(c.HTTPAddr), "give host:port, or off")
+	check.that("web_addr", !isNoAddress(c.WebAddr), "give host:port")
 	check.that("log_max_size", c.LogMaxSize >= MiB, "give 1MiB or more")
 	check.that("log_max_backups", c.LogMaxBackups >= 0, "give 0 (keep all) or more")
 	check.that("shutdown_timeout", c.ShutdownTimeout > 0, "give a duration above 0")
@@ -121,7 +123,7 @@ func (c checker) between(key string, value, least, most Size) {
 
 func isMode(m, least Mode) bool { return m <= 0o777 && m&least == least }
 
-// isReceiver matches what can be part of the names that receivers give to what they hold.
+// isReceiver matches the names of receivers and archivers, which become parts of others.
 var isReceiver = regexp.MustCompile(`^[a-z0-9_-]{1,63}$`)
 
 // isNoAddress reports whether addr is not host:port with a port number. Whether the host exists shows when it is bound.

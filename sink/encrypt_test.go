@@ -3,12 +3,14 @@ package sink
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 
@@ -153,4 +155,59 @@ func TestBackupsAreEncryptedInTheBackgroundAndAllIsCounted(t *testing.T) {
 	check(t, "age of what waits", s.UnencryptedAge, 0)
 	check(t, "compressed", s.Compressed, s.Encrypted)
 	check(t, "error", s.EncryptError, "")
+}
+
+// clocked is an Encrypter that notes when it was asked to encrypt.
+type clocked struct {
+	rotate.Encrypter
+	begun chan time.Time
+}
+
+func (c clocked) Encrypt(dst io.Writer) (w io.WriteCloser, back func(io.Reader) (io.Reader, error), err error) {
+	c.begun <- time.Now()
+	return c.Encrypter.Encrypt(dst)
+}
+
+// TestEncryptionBeginsSoonAfterTheStartAndEachRotation measures by the clock when the encryption of a backup begins: of one that was
+// there at the start, and of those of rotations.
+func TestEncryptionBeginsSoonAfterTheStartAndEachRotation(t *testing.T) {
+	const soon = 5 * time.Second
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	recipients, err := crypt.ParseRecipients([]string{id.Recipient().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	old := filepath.Join(dir, "messages.journal.20260101-120000")
+	if err := os.WriteFile(old, []byte(`{"timestamp":1767268800.000,"message":{}}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := clocked{recipients, make(chan time.Time, 16)}
+	want := func(what string, since time.Time) {
+		t.Helper()
+		select {
+		case at := <-c.begun:
+			t.Logf("%s: %v", what, at.Sub(since))
+			if at.Sub(since) > soon {
+				t.Errorf("%s: encryption begins after %v, want %v at most", what, at.Sub(since), soon)
+			}
+		case <-time.After(2 * soon):
+			t.Fatalf("%s: encryption does not begin", what)
+		}
+	}
+	start := time.Now()
+	j := open(t, Options{Dir: dir, Compress: "gzip", Encrypter: c})
+	want("start", start)
+	for n := range 3 {
+		logMessage(t, j, fmt.Sprintf(`{"n":%d}`, n))
+		eventually(t, "it is written", func() bool { return j.Stats().Queued == 0 })
+		rotated := time.Now()
+		if err := j.Rotate(); err != nil {
+			t.Fatal(err)
+		}
+		want("rotation", rotated)
+	}
 }

@@ -52,7 +52,8 @@ type Options struct {
 	// Sealer makes what is written provable; nil: nothing does. Whatever becomes of it, the journal goes on.
 	Sealer Sealer
 
-	// Holder has a say in pruning, up to HoldBytes of the live file and all backups; nil or 0: nobody has.
+	// Holder has a say in pruning, up to HoldBytes of the live file and all backups, and is told of what goes that it needs; nil:
+	// nobody has. With HoldBytes 0 it is told only.
 	Holder    rotate.Holder
 	HoldBytes int64
 
@@ -94,7 +95,8 @@ func (o Options) withDefaults() (Options, error) {
 // compressions are the values of Options.Compress.
 var compressions = map[string]rotate.Compression{"": "", "gzip": rotate.Gzip, "zstd": rotate.Zstd}
 
-func (o Options) rotate(onRotate func()) rotate.Options {
+// Files are the options of the files below the journal, for who writes lines that are made already.
+func (o Options) Files(onRotate func()) rotate.Options {
 	var sealer rotate.Sealer
 	if o.Sealer != nil {
 		sealer = o.Sealer

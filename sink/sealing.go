@@ -2,6 +2,7 @@ package sink
 
 import (
 	"fmt"
+	"time"
 
 	"hbjournal/sink/rotate"
 )
@@ -13,9 +14,29 @@ type Sealer interface {
 	// Start comes after the journal is opened and before anything is written; lines is how long the live file is. sync makes all
 	// that was written so far safe from a power cut, and note is Journal.Note.
 	Start(lines int64, sync func() error, note func(message []byte) error)
+	// Ready is closed once what the last process left unsealed is taken over, or will not be soon. Nothing is written before that,
+	// for a moment, so that crash after crash leaves no more than one process wrote since its last checkpoint.
+	Ready() <-chan struct{}
 	// Finish comes when nothing more is written; write still writes a message of the journal's own. Once giveUp is closed it
 	// should end soon.
 	Finish(giveUp <-chan struct{}, write func(message []byte) error) error
+}
+
+// readyWithin bounds how long the writing waits for the Sealer.
+const readyWithin = 2 * time.Second
+
+// awaitSeal waits until the Sealer is ready, but not for long: what comes in waits in the queue meanwhile.
+func (j *Journal) awaitSeal() {
+	if j.opts.Sealer == nil {
+		return
+	}
+	timeout := time.NewTimer(readyWithin)
+	defer timeout.Stop()
+	select {
+	case <-j.opts.Sealer.Ready():
+	case <-timeout.C:
+	case <-j.closing:
+	}
 }
 
 // finishSeal has the journal sealed to its end. That it is not is no failure of the journal.

@@ -84,7 +84,7 @@ func Open(o Options) (*Journal, error) {
 		keeping:  keeping{synced: true},
 	}
 	j.health = newHealth(o.Now, o.Log, j.lost)
-	j.file, err = rotate.Open(o.rotate(j.wakeHelpers))
+	j.file, err = rotate.Open(o.Files(j.wakeHelpers))
 	if err != nil {
 		return nil, err
 	}

@@ -13,5 +13,5 @@ func (o Options) try(try func(rotate.Options) error) error {
 	if err != nil {
 		return err
 	}
-	return try(o.rotate(nil))
+	return try(o.Files(nil))
 }

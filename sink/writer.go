@@ -13,6 +13,7 @@ const (
 
 // write is the writer goroutine: it alone writes to the file. It ends when the queue is closed and empty.
 func (j *Journal) write() {
+	j.awaitSeal()
 	for {
 		c := j.queue.take()
 		if c == nil {

@@ -31,12 +31,17 @@ func (s *selection) offers(ctx context.Context, args []string, begun string, q q
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	s.environ.Stderr = io.Discard           // A warning would spoil the line that is being typed.
-	s.environ.Stdin = strings.NewReader("") // It is the terminal's, and an identity may be asked of it.
-	if slices.ContainsFunc(append(args, s.identities...), mayBlock) || s.prepare(args) != nil {
+	if !s.prepareQuietly(args) {
 		return nil
 	}
 	return q.values(ctx, s.options, func(value string) bool { return strings.HasPrefix(value, begun) && isOfferable(value) })
+}
+
+// prepareQuietly is prepare while a line is being typed. It reports whether that went well.
+func (s *selection) prepareQuietly(args []string) bool {
+	s.environ.Stderr = io.Discard           // A warning would spoil the line.
+	s.environ.Stdin = strings.NewReader("") // It is the terminal's, and an identity may be asked of it.
+	return !slices.ContainsFunc(append(args, s.identities...), mayBlock) && s.prepare(args) == nil
 }
 
 // mayBlock reports whether the file is one that reading may wait for.

@@ -17,20 +17,24 @@ import (
 	"hbjournal/ingest"
 	"hbjournal/sink"
 	"hbjournal/sink/forward"
+	"hbjournal/sink/life"
+	"hbjournal/sink/rotate"
 	"hbjournal/sink/seal"
 )
 
 // daemon is the running program: what has been opened, of which its parts are made.
 type daemon struct {
-	cfg      config.Config
-	log      *daemonLog
-	listener *ingest.Listener
-	status   *status.Server // nil: not asked for
-	journal  *sink.Journal  // nil: journaling is disabled
-	sealer   *seal.Sealer   // nil: the journal is not sealed
-	outputs  []*forward.Loop
-	leftOut  []forward.Figures // outputs that could not be begun
-	stopping atomic.Bool
+	cfg       config.Config
+	log       *daemonLog
+	listener  *ingest.Listener
+	status    *status.Server   // nil: not asked for
+	journal   *sink.Journal    // nil: journaling is disabled
+	encrypter rotate.Encrypter // nil: backups are not encrypted
+	sealer    *seal.Sealer     // nil: the journal is not sealed
+	life      *life.Keeper     // nil: there is no journal, or its disk took no sign of life
+	outputs   []*forward.Loop
+	leftOut   []forward.Figures // outputs that could not be begun
+	stopping  atomic.Bool
 }
 
 // runDaemon receives and journals until ctx is done or a signal ends it; what was received by then is on the disk when
@@ -73,7 +77,7 @@ func (d *daemon) open(sockets []*os.File) error {
 	if err := d.openStatus(); err != nil {
 		return err
 	}
-	return d.openJournal()
+	return d.openJournal(len(sockets) == len(d.listener.Addrs()))
 }
 
 // openStatus binds http_addr, if there is one.
@@ -90,7 +94,8 @@ func (d *daemon) openStatus() error {
 	return nil
 }
 
-func (d *daemon) openJournal() error {
+// openJournal opens the journal, and what is done with it. All sockets may have been handed over.
+func (d *daemon) openJournal(handedOver bool) error {
 	cfg := d.cfg
 	if !cfg.JournalEnabled {
 		d.log.Warn().Msg("journal is disabled: receiving and counting, writing nothing")
@@ -122,12 +127,15 @@ func (d *daemon) openJournal() error {
 		sealer.Abandon()
 		return journalHint(err, cfg)
 	}
-	d.journal, d.sealer = journal, sealer
+	d.journal, d.sealer, d.encrypter = journal, sealer, options.Encrypter
 	holding.open(journal)
 	// Without the note 'hbjournal health' and 'replay' go by their own settings, so a disk that takes none is no fault.
 	word := serving{PID: os.Getpid(), Listen: d.listener.Addrs(), HTTP: d.statusAddr()}
 	if err := servingNoteOf(cfg.JournalDir, cfg.JournalFile).write(word); err != nil {
 		d.log.Warn().Err(err).Msg("'hbjournal health' and 'replay' do not learn the real addresses")
+	}
+	if d.life, err = beginLife(cfg, journal, handedOver); err != nil {
+		d.log.Warn().Err(err).Msg("'hbjournal silent' has to guess when the daemon did not listen")
 	}
 	d.log.Info().Str("dir", cfg.JournalDir).Str("file", cfg.JournalFile).Int64("max_size", int64(cfg.JournalMaxSize)).
 		Int("max_backups", cfg.JournalMaxBackups).Stringer("rotate_every", cfg.JournalRotateEvery).
@@ -146,6 +154,9 @@ func (d *daemon) abandon() error {
 	}
 	for _, loop := range d.outputs {
 		errs = append(errs, loop.Close())
+	}
+	if d.life != nil {
+		errs = append(errs, d.life.Close())
 	}
 	if d.journal != nil {
 		errs = append(errs, d.journal.Close())
@@ -166,9 +177,16 @@ func (d *daemon) parts(requests <-chan os.Signal) parts {
 	if d.journal != nil {
 		all.add("journal", writing{d.journal, d.cfg.ShutdownTimeout})
 	}
+	if d.life != nil {
+		all.add("life", living{d.life, d.log.Logger})
+	}
 	all.add("listener", receiving{d.listener, d.appender()})
 	all.add("summary", summing{func() status.Ledger { return d.snapshot().Ledger }, d.listener.TakeHosts, d.log.Logger})
-	all.add("signals", &obeying{requests, d.journal, d.log})
+	obeys := &obeying{requests: requests, encrypter: d.encrypter, log: d.log}
+	if d.journal != nil {
+		obeys.journal = d.journal
+	}
+	all.add("signals", obeys)
 	return all
 }
 
@@ -248,11 +266,18 @@ func (s shipping) Serve(ctx context.Context) error {
 	return nil
 }
 
+// turnable is what signals are about.
+type turnable interface {
+	Rotate() error
+	Reopen() error
+}
+
 // obeying is the part that does what signals ask for, but for those that end the daemon.
 type obeying struct {
-	requests <-chan os.Signal
-	journal  *sink.Journal // nil: journaling is disabled
-	log      *daemonLog
+	requests  <-chan os.Signal
+	journal   turnable         // nil: journaling is disabled
+	encrypter rotate.Encrypter // nil: backups are not encrypted
+	log       *daemonLog
 }
 
 func (o *obeying) Serve(ctx context.Context) error {
@@ -278,7 +303,7 @@ func (o *obeying) obey(s os.Signal) error {
 		return nil
 	case reopen:
 		o.log.Info().Stringer("signal", s).Msg("journal file is reopened")
-		return o.journal.Reopen()
+		return errors.Join(o.journal.Reopen(), reloadRecipients(o.encrypter, o.log.Logger))
 	default:
 		return o.journal.Rotate()
 	}

@@ -34,18 +34,20 @@ func newDoctor(env Env) *cobra.Command {
 			"each: ok, note (worth knowing), warn (messages are being lost, or soon will be), fail (the daemon does not start, or " +
 			"writes nothing) or skip (it could not be looked at), what was measured, the limit, and a command that cures it.\n\n" +
 			"It takes the settings of the daemon, from the same environment and file, and less than three seconds. It needs no " +
-			"privilege, and no network but for the receivers in forward_to, changes nothing, and does not disturb a daemon that runs. What it may do it tries as the user that " +
+			"privilege, and no network but for the receivers in forward_to and the stream in archive_from, changes nothing, and does not disturb a daemon that runs. What it may do it tries as the user that " +
 			"runs it, so run it as the daemon's.\n\n" +
 			"It exits with 1 if something fails, and with --strict also for a warning.",
 		Example: `  hbjournal doctor
   sudo -u hbjournal hbjournal doctor --only net,disk
   hbjournal doctor --json | jq -r '.checks[].cure | strings'
-  docker exec NAME hbjournal doctor --strict`,
+  docker exec NAME hbjournal doctor --strict
+  hbjournal doctor --config /etc/hbjournal/archive.yaml --only archive`,
 		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()
 	asJSON := flags.Bool("json", false, "print one JSON object")
 	strict := flags.Bool("strict", false, "exit with 1 for a warning too, such as a key of the file that is unknown")
+	monitor := flags.String("nats-monitor", "", "`URL` of the monitoring of a server of NATS, such as http://127.0.0.1:8222, to see how it syncs")
 	var only []string
 	flags.Var(&someTexts{texts: &only, commas: true}, "only", "groups and names of checks to make, with commas, such as net,disk")
 	settings := addSettings(cmd)
@@ -59,7 +61,9 @@ func newDoctor(env Env) *cobra.Command {
 		// A signal ends it when what it made is removed, and not before.
 		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
-		options := doctorOptions(settings.load(env))
+		loaded, err := settings.load(env)
+		options := doctorOptions(loaded, err)
+		options.Archive = archiveState(loaded, *monitor)
 		options.Only, options.Environ = only, env.environ()
 		report := doctor.Examine(ctx, options)
 		if ctx.Err() != nil {
@@ -101,7 +105,12 @@ func doctorOptions(loaded config.Loaded, err error) doctor.Options {
 			Disabled:      !cfg.JournalEnabled,
 			Seal:          sealState(cfg),
 			Encryption:    func() doctor.Encryption { return encryptionState(cfg) },
+			Life:          func() doctor.Life { return lifeState(cfg) },
 			Probe:         func() error { return probeJournal(cfg) },
+		},
+		Web: doctor.Web{
+			Addr: cfg.WebAddr, Loopback: isLoopback(cfg.WebAddr), TokenFile: cfg.WebTokenFile, Cert: cfg.WebTLSCert, Key: cfg.WebTLSKey,
+			Token: func() error { _, err := webToken(cfg); return err },
 		},
 		UID: os.Getuid(),
 	}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/rs/zerolog"
+
 	"hbjournal/config"
 	"hbjournal/config/cli/doctor"
 	"hbjournal/sink"
@@ -29,6 +31,19 @@ func encryptBy(cfg config.Config, o sink.Options) (sink.Options, error) {
 	}
 	o.Encrypter = recipients
 	return o, nil
+}
+
+// reloadRecipients reads the files of journal_encrypt_to again, for the backups that are encrypted from now on.
+func reloadRecipients(to rotate.Encrypter, log zerolog.Logger) error {
+	recipients, ok := to.(*crypt.Recipients)
+	if !ok {
+		return nil
+	}
+	if err := recipients.Reload(); err != nil {
+		return fmt.Errorf("journal_encrypt_to: %w; backups are encrypted to the recipients of before", err)
+	}
+	log.Info().Int("recipients", recipients.Len()).Msg("recipients of backups were read again")
+	return nil
 }
 
 // checkRecipients encrypts something to all recipients.

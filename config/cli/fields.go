@@ -36,17 +36,18 @@ func checkFields(fields []string, output string) error {
 
 // fieldReader finds the values of --fields. It may be used by several goroutines.
 type fieldReader struct {
+	from   bool // the first of fields is the receiver
 	fields []string
 	lookup *journal.Lookup // of each field in the message; of one of the entry it finds nothing that is used
 	own    *journal.Lookup // of each field in the entry
 }
 
-func newFieldReader(fields []string) *fieldReader {
+func newFieldReader(fields []string, from bool) *fieldReader {
 	paths := slices.Clone(fields)
 	for i, field := range paths {
 		paths[i] = strings.TrimPrefix(field, inMessage)
 	}
-	return &fieldReader{fields, journal.NewLookup(paths...), journal.NewLookup(fields...)}
+	return &fieldReader{from, fields, journal.NewLookup(paths...), journal.NewLookup(fields...)}
 }
 
 // values are the fields' values in e, each as JSON; nil for those that it does not have.
@@ -60,12 +61,18 @@ func (r *fieldReader) values(e *journal.Entry) [][]byte {
 			values[i] = own[i]
 		}
 	}
+	if r.from {
+		values[0] = textJSON(receiverOf(e.Path))
+	}
 	return values
 }
 
 // fieldsRenderer is the form of a column a field.
 func (o rendering) fieldsRenderer(output string) renderer {
-	r := newFieldReader(o.fields)
+	if o.from {
+		o.fields = slices.Insert(slices.Clone(o.fields), 0, fromField)
+	}
+	r := newFieldReader(o.fields, o.from)
 	if output == "csv" {
 		header := make([]string, len(o.fields))
 		for i, field := range o.fields {

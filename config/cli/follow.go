@@ -22,6 +22,7 @@ func (q *query) followed() error {
 		}
 	}
 	makeWhole(&q.options)
+	q.awaitReceivers(&q.options)
 	if until := q.options.Until; !until.IsZero() && until.Before(time.Now()) {
 		q.follow, q.endless = false, false
 	}

@@ -34,7 +34,8 @@ const forwardLong = "Send the lines of the journal to other systems, each URL an
 	"URLs in forward_to (FORWARD_TO).\n\n" +
 	"What the receiver or the way to it is to blame for is tried again for ever. A line that the receiver refused by name goes into " +
 	"dead.jsonl in the output's state. Secrets are given as files (token_file=, password_file=), never in the URL.\n\n" +
-	"With --since or --until those lines are sent once, apart from what is sent otherwise, and with --once all that there are."
+	"With --since or --until those lines are sent once, apart from what is sent otherwise, and with --once all that there are. How far " +
+	"that has come is forgotten when all is sent: the same part is sent anew the next time."
 
 // forwardFlags are the flags of `forward`.
 type forwardFlags struct {
@@ -44,6 +45,7 @@ type forwardFlags struct {
 	status       bool
 	dead         bool
 	resetTo      string
+	takeOver     bool
 	forget       string
 	output       string
 	state        string
@@ -69,10 +71,11 @@ func newForward(env Env) *cobra.Command {
 	flags.StringVarP(&f.output, "output", "o", "table", "form of --status: table or json")
 	flags.BoolVar(&f.dead, "dead", false, "send the lines again that the receiver refused")
 	flags.StringVar(&f.resetTo, "reset-to", "", "let the output go on from this `cursor`, oldest or now")
+	flags.BoolVar(&f.takeOver, "take-over", false, "let this journal go on under a receiver's name that another one had, where archivers read")
 	flags.StringVar(&f.forget, "forget", "", "remove the state of the output of this `name`")
 	flags.StringVar(&f.state, "state", "", "`directory` for the outputs' state, where that of the journal cannot be written")
 	flags.StringVar(&f.givenID, "journal-id", "", "the journal's `id`, of a copy that has none")
-	cmd.MarkFlagsMutuallyExclusive("once", "dry-run", "status", "dead", "reset-to", "forget")
+	cmd.MarkFlagsMutuallyExclusive("once", "dry-run", "status", "dead", "reset-to", "take-over", "forget")
 	completeFixed(cmd, "output", "table", "json")
 	addIdentity(cmd, &f.identities)
 	f.settings = addSettings(cmd, "journal_dir", "journal_file", "journal_local_time", "journal_dir_mode", "forward_to", "receiver_name",
@@ -141,6 +144,8 @@ func (f *forwarder) do(ctx context.Context) error {
 		return f.resend(ctx)
 	case f.resetTo != "":
 		return f.reset()
+	case f.takeOver:
+		return f.handOver(ctx)
 	}
 	return f.ship(ctx, f.once || f.backfill())
 }
@@ -163,6 +168,9 @@ func (f *forwarder) ship(ctx context.Context, once bool) error {
 	all.Wait()
 	for i, loop := range loops {
 		figures := loop.Figures()
+		if f.backfill() && errs[i] == nil && ctx.Err() == nil && figures.Refused == 0 {
+			errs[i] = f.done(figures.Name)
+		}
 		figures.Lines, figures.Refused = figures.Lines-before[i].Lines, figures.Refused-before[i].Refused // Of this run.
 		if once && errs[i] == nil && ctx.Err() == nil {
 			fmt.Fprintf(f.env.Stderr, "hbjournal: %s: %s sent, %d refused\n", figures.Address, plural(figures.Lines, "line"), figures.Refused)
@@ -179,6 +187,14 @@ func (f *forwarder) ship(ctx context.Context, once bool) error {
 	}
 	if once && ctx.Err() != nil {
 		return errors.New("interrupted before all was sent; the next run goes on from there")
+	}
+	return nil
+}
+
+// done removes the state of a part of the past that was sent whole. Where lines were refused it stays, for dead.jsonl.
+func (f *forwarder) done(name string) error {
+	if err := forward.Forget(filepath.Join(statesDir(f.stateDir), name)); err != nil {
+		return fmt.Errorf("remove the state of %s, of which all was sent: %w", name, err)
 	}
 	return nil
 }

@@ -111,7 +111,7 @@ func (d *daemon) openOutputs() error {
 	f := forwardingOf(d.cfg, d.log.Logger)
 	f.journalID = id.Text
 	for _, s := range shipments {
-		for _, warning := range s.openSecrets() {
+		for _, warning := range openSecrets(s.Target) {
 			d.log.Warn().Msg(warning)
 		}
 		loop, err := f.open(s, f.options(s))

@@ -59,6 +59,29 @@ func (f *forwarder) reset() error {
 	return nil
 }
 
+// handOver lets this journal go on where another one was sent to.
+func (f *forwarder) handOver(ctx context.Context) error {
+	s, err := f.only("take-over")
+	if err != nil {
+		return err
+	}
+	out, err := s.Open(f.identity())
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	place, ok := out.(forward.TakesOver)
+	if !ok {
+		return &usageError{fmt.Errorf("--take-over: what is sent to %s belongs to no journal", s.Address()), "it is for nats:// with archivers="}
+	}
+	before, err := place.TakeOver(ctx, f.journalID)
+	if err != nil {
+		return fmt.Errorf("output %s: take over: %w", s.Address(), err)
+	}
+	fmt.Fprintf(f.env.Stderr, "hbjournal: %s is the journal of the receiver %s now; before it was %s\n", f.journalID, f.receiver, before)
+	return nil
+}
+
 // resend sends dead letters once more.
 func (f *forwarder) resend(ctx context.Context) error {
 	s, err := f.only("dead")

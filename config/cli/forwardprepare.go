@@ -33,7 +33,7 @@ func (f *forwarder) prepare(cfg config.Config, args []string) error {
 		return &usageError{err, "see 'hbjournal forward --help'"}
 	}
 	for _, s := range f.outputs {
-		for _, warning := range s.openSecrets() {
+		for _, warning := range openSecrets(s.Target) {
 			fmt.Fprintf(f.env.Stderr, "hbjournal: warning: %s\n", visible(warning))
 		}
 	}

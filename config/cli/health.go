@@ -22,13 +22,15 @@ const healthWithin = 900 * time.Millisecond
 func newHealth(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "health",
-		Short: "Ask the running daemon whether messages reach the disk; exit 0 or 1",
+		Short: "Ask the running daemon or archive whether messages reach the disk; exit 0 or 1",
 		Long: "Asks the running daemon, by /readyz at its http_addr, whether messages reach the disk, and exits 0 or 1 within a second.\n\n" +
 			"It takes the settings of the daemon, from the same environment and file, and finds it by the address that it left in the\n" +
-			"state directory of its journal. With --live it asks /healthz, whether the daemon answers at all: the question for\n" +
-			"whatever restarts a daemon, since restarting it frees no full disk.",
+			"state directory of its journal. An archive is asked in the same way: its journal_dir is enough. With --live it asks\n" +
+			"/healthz, whether the daemon answers at all: the question for whatever restarts a daemon, since restarting it frees no\n" +
+			"full disk.",
 		Example: `  hbjournal health || echo 'see the reason above'
-  docker exec NAME hbjournal health --live`,
+  docker exec NAME hbjournal health --live
+  hbjournal health --config /etc/hbjournal/archive.yaml`,
 		Args:        cobra.NoArgs,
 		Annotations: map[string]string{neverUsage: ""},
 	}
@@ -67,7 +69,7 @@ func health(ctx context.Context, cfg config.Config, path string) (string, error)
 	case errors.Is(err, context.DeadlineExceeded):
 		return "", &hintedError{fmt.Errorf("ask the daemon at %s: no answer within %v", addr, healthWithin), "its log may say what holds it up"}
 	case err != nil:
-		return "", &hintedError{err, "is 'hbjournal serve' running, with the same HTTP_ADDR and JOURNAL_DIR as here? 'hbjournal config' shows these"}
+		return "", &hintedError{err, "is 'hbjournal serve', or 'archive', running with the same HTTP_ADDR and JOURNAL_DIR as here? 'hbjournal config' shows these"}
 	case code == http.StatusServiceUnavailable:
 		return "", errors.New(text)
 	case code != http.StatusOK:
@@ -76,12 +78,21 @@ func health(ctx context.Context, cfg config.Config, path string) (string, error)
 	return text, nil
 }
 
-// statusAddress is where the daemon serves its status: where it left word that it does, or else what the settings say.
+// statusAddress is where the daemon, or the archive, serves its status: where it left word that it does, or else what the
+// settings say.
 func statusAddress(cfg config.Config) (string, error) {
 	note := servingNoteOf(cfg.JournalDir, cfg.JournalFile)
 	addr := cmp.Or(cfg.HTTPAddr, "off")
 	if cfg.JournalEnabled { // else it keeps no state
-		word, _ := note.read()
+		word, found := note.read()
+		if archive := archiveNoteOf(cfg.JournalDir); !found {
+			if word, found = archive.read(); found {
+				note = archive
+			}
+		}
+		if !found && cfg.ArchiveFrom != "" && addr == config.Default().HTTPAddr {
+			addr = archiveHTTP
+		}
 		addr = cmp.Or(word.HTTP, addr)
 	}
 	if addr == "off" {

@@ -33,7 +33,7 @@ func listenHint(err error) error {
 
 // statusHint adds what to do about http_addr that could not be bound.
 func statusHint(err error) error {
-	return &hintedError{err, "set HTTP_ADDR to another address, such as HTTP_ADDR=127.0.0.1:9504, or HTTP_ADDR=off for none"}
+	return &hintedError{err, "set HTTP_ADDR to another address, such as HTTP_ADDR=127.0.0.1:9513, or HTTP_ADDR=off for none"}
 }
 
 // journalHint adds what to do about a journal that could not be opened.

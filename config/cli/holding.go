@@ -58,6 +58,9 @@ func (h *holding) Losing(backups []string) {
 	for _, loss := range h.Losses(ctx, backups) {
 		h.log.Warn().Str("output", loss.Output).Uint64("lines", loss.Lines).Stringer("from", loss.From).Stringer("to", loss.To).
 			Msg("journal clean-up removes what an output has not sent: forward_hold or journal_min_free leaves no room")
+		if loss.Err != nil {
+			h.log.Error().Err(loss.Err).Str("output", loss.Output).Msg("an output will not know how many lines it has lost")
+		}
 		message, err := loss.Message(nil)
 		if err == nil {
 			err = h.note(ctx, message)

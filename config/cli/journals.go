@@ -13,28 +13,44 @@ import (
 	"hbjournal/sink/names"
 )
 
-// journalsOf says which journals the arguments of a command are: a directory is the journal in it, and the files of one
-// journal are one, which of them there may be. Standard input is one of its own, unless only files are named.
-func journalsOf(args []string, base string) ([]read.Journal, error) {
+// journalsOf says which journals the arguments of a command are, or those at dir without any: a directory is the journal in
+// it, or those of the receivers in it, and the files of one journal are one, which of them there may be. Standard input is
+// one of its own, unless only files are named.
+func journalsOf(args []string, dir, base string) (groups, error) {
+	if len(args) == 0 {
+		return configured(dir, base), nil
+	}
 	if !slices.ContainsFunc(args, isDir) && (len(args) < 2 || slices.Contains(args, read.Stdin)) {
-		return []read.Journal{{Paths: args}}, nil
+		return groups{all: []*group{{Journal: read.Journal{Paths: args}}}}, nil
 	}
 	var found groups
 	var faults []error
-	for _, arg := range args {
+	bases := names.Bases(args)
+	for i, arg := range args {
 		if !isDir(arg) {
 			faults = append(faults, missing(arg))
-			found.addFile(arg)
-		} else if err := checkJournalDir(arg, base); err != nil {
-			faults = append(faults, err)
-		} else {
-			found.addDir(arg, base)
+			found.addFile(arg, bases[i])
+			continue
 		}
+		dirs, err := journalDirs(arg, base)
+		faults = append(faults, err)
+		found.addDirs(arg, base, dirs)
 	}
 	if faults = slices.DeleteFunc(faults, func(err error) bool { return err == nil }); len(faults) > 0 {
-		return nil, joinFaults(faults)
+		return found, joinFaults(faults)
 	}
-	return found.journals(), nil
+	return found, nil
+}
+
+// configured are the journals at dir. That there is none is found out by who reads it.
+func configured(dir, base string) groups {
+	dirs, err := journalDirs(dir, base)
+	if err != nil {
+		dirs = []string{dir}
+	}
+	var found groups
+	found.addDirs(dir, base, dirs)
+	return found
 }
 
 func isDir(path string) bool {
@@ -50,8 +66,9 @@ type group struct {
 
 // groups are the journals that arguments name, in the order in which they are named first.
 type groups struct {
-	all []*group
-	at  map[string]*group // by directory and base
+	all    []*group
+	at     map[string]*group // by directory and base
+	fleets []string          // the directories of receivers
 }
 
 func (g *groups) of(dir, base string) *group {
@@ -69,16 +86,18 @@ func (g *groups) of(dir, base string) *group {
 	return g.at[key]
 }
 
-func (g *groups) addDir(dir, base string) {
-	to := g.of(dir, base)
-	to.Journal, to.whole = read.Journal{Dir: dir, Base: base}, true
+// addDirs adds the journals that dir stands for, which are in dirs.
+func (g *groups) addDirs(dir, base string, dirs []string) {
+	for _, of := range dirs {
+		to := g.of(of, base)
+		to.Journal, to.whole = read.Journal{Dir: of, Base: base}, true
+	}
+	if len(dirs) > 0 && dirs[0] != dir {
+		g.fleets = append(g.fleets, dir)
+	}
 }
 
-func (g *groups) addFile(path string) {
-	base := filepath.Base(path)
-	if of, backup := names.BaseOf(base); backup {
-		base = of
-	}
+func (g *groups) addFile(path, base string) {
 	if to := g.of(filepath.Dir(path), base); !to.whole {
 		to.Paths = append(to.Paths, path)
 	}
@@ -93,39 +112,16 @@ func (g *groups) journals() []read.Journal {
 }
 
 // noJournalError says that a directory holds no journal of the name that is looked for.
-type noJournalError struct {
-	dir, base string
-	below     bool // its subdirectories hold journals
-}
+type noJournalError struct{ dir, base string }
 
 func (e *noJournalError) Error() string {
-	return fmt.Sprintf("%s holds no journal: there is no %s in it", e.dir, e.base)
+	return fmt.Sprintf("%s holds no journal: there is no %s in it, nor in a directory in it", e.dir, e.base)
 }
 
 // hint says what to do about it.
 func (e *noJournalError) hint() string {
-	if e.below {
-		return fmt.Sprintf("its subdirectories hold journals: give %s to read them all", filepath.Join(e.dir, "*"))
-	}
-	return fmt.Sprintf("a directory is read as the journal %s in it: set --journal-file if it has another name, or give the files", e.base)
-}
-
-// checkJournalDir returns what is wrong with a directory that is given as a journal.
-func checkJournalDir(dir, base string) error {
-	files, err := names.Files(dir, base)
-	if err != nil || len(files) > 0 {
-		return err
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return fmt.Errorf("list %s: %w", dir, err)
-	}
-	below := slices.ContainsFunc(entries, func(e os.DirEntry) bool {
-		sub := filepath.Join(dir, e.Name())
-		files, err := names.Files(sub, base)
-		return isDir(sub) && err == nil && len(files) > 0
-	})
-	return &noJournalError{dir, base, below}
+	return fmt.Sprintf("a directory is read as the journal %s in it, or as those in its subdirectories: "+
+		"set --journal-file if it has another name, or give the files", e.base)
 }
 
 // missing is the error for a file that is not there. Later it would be a fault of one journal, and the others be read.

@@ -14,10 +14,13 @@ import (
 )
 
 // jqProgram is a compiled --jq expression. It may be used by several goroutines.
-type jqProgram struct{ code *gojq.Code }
+type jqProgram struct {
+	code *gojq.Code
+	from bool // the entry has a field for its receiver
+}
 
 // compileJQ compiles an expression; nil for none.
-func compileJQ(expression string) (*jqProgram, error) {
+func compileJQ(expression string, from bool) (*jqProgram, error) {
 	if expression == "" {
 		return nil, nil
 	}
@@ -25,7 +28,7 @@ func compileJQ(expression string) (*jqProgram, error) {
 	if err == nil {
 		var code *gojq.Code
 		if code, err = gojq.Compile(query); err == nil {
-			return &jqProgram{code}, nil
+			return &jqProgram{code, from}, nil
 		}
 	}
 	message := fmt.Sprintf("--jq %q: %v", expression, err)
@@ -51,7 +54,11 @@ type jqResult struct {
 // values starts the expression on an entry, until ctx ends. A value that is the whole entry is not made anew: the entry is
 // then used as it stands in the journal.
 func (p *jqProgram) values(ctx context.Context, e *journal.Entry) *jqValues {
-	input := decodeJSON(gjson.ParseBytes(e.Line))
+	line := e.Line
+	if p.from {
+		line = appendFrom(nil, e)
+	}
+	input := decodeJSON(gjson.ParseBytes(line))
 	return &jqValues{p.code.RunWithContext(ctx, input), input}
 }
 

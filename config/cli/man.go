@@ -174,6 +174,13 @@ func manCodes(cmd *cobra.Command) []manItem {
 	if _, never := cmd.Annotations[neverUsage]; never {
 		return []manItem{{"0", "all is well"}, {"1", "it is not, or it could not be found out"}}
 	}
+	if _, two := cmd.Annotations[failsWithTwo]; two {
+		return []manItem{
+			{"0", "no host is silent"},
+			{"1", "some are"},
+			{"2", "it could not be told: standard error says why"},
+		}
+	}
 	return []manItem{
 		{"0", "it is done"},
 		{"1", "it failed, in whole or in part: standard error says why"},

@@ -69,3 +69,16 @@ func terminalWidth(w io.Writer) (columns int, terminal bool) {
 	}
 	return columns, true
 }
+
+// terminalRows returns the rows of w; 0: it is no terminal.
+func terminalRows(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	_, rows, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return rows
+}

@@ -78,18 +78,25 @@ func parseOutput(raw string, now time.Time) (shipment, error) {
 
 var isOutputName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$`)
 
-// outputName makes the name of an output's state of its address, so that its options may change.
+// outputName makes the name of an output's state of its address, so that its options may change. Where another address could make
+// the same name, or the file system might take it for the same, part of a hash tells them apart.
 func outputName(address string) string {
 	const most = 64
 	name := strings.Trim(notOfNames.ReplaceAllString(address, "-"), "-")
-	if len(name) > most {
+	if len(name) > most || !plainAddress.MatchString(address) {
 		sum := sha256.Sum256([]byte(address))
-		name = name[:most-9] + "-" + hex.EncodeToString(sum[:4])
+		name = name[:min(len(name), most-9)] + "-" + hex.EncodeToString(sum[:4])
 	}
 	return name
 }
 
-var notOfNames = regexp.MustCompile(`[^a-zA-Z0-9._]+`)
+var (
+	notOfNames = regexp.MustCompile(`[^a-zA-Z0-9._]+`)
+
+	// plainAddress matches addresses that their names tell: the host is no number, the port always there, and no part holds what a
+	// name has a dash for.
+	plainAddress = regexp.MustCompile(`^[a-z]+(\+[a-z]+)?:(//[a-z0-9.]*[a-z.][a-z0-9.]*:[0-9]+(/|(/[a-z0-9._]+)*)|//(/[a-z0-9._]+)+)?$`)
+)
 
 // outputFilter reads filter=, which is what --match is.
 func outputFilter(conditions []string) (*journal.Filter, error) {
@@ -147,11 +154,11 @@ var (
 )
 
 // openSecrets are warnings of files with secrets that everybody may read.
-func (s shipment) openSecrets() (warnings []string) {
-	for _, path := range s.Secrets {
+func openSecrets(t *receivers.Target) (warnings []string) {
+	for _, path := range t.Secrets {
 		info, err := os.Stat(path)
 		if err == nil && info.Mode().Perm()&0o004 != 0 {
-			warnings = append(warnings, fmt.Sprintf("output %s: everybody may read %s (mode %04o): chmod o= %s", s.Address(), path, info.Mode().Perm(), path))
+			warnings = append(warnings, fmt.Sprintf("%s: everybody may read %s (mode %04o): chmod o= %s", t.Address(), path, info.Mode().Perm(), path))
 		}
 	}
 	return warnings

@@ -21,6 +21,8 @@ const queryExample = `  # what a plugin said in the last two hours
   hbjournal query -n 100 -o pretty
   # all heartbeats, and those that come
   hbjournal query -f --id HTB
+  # of the receivers in the directory of a fleet, those of a site
+  hbjournal query --receiver 'site1-*' --show-receiver --since 1h /var/lib/fleet
   # files given by name, and standard input
   hbjournal query --count /backup/messages.journal.*
   zcat old.gz | hbjournal query --since 2026-03-28 -`
@@ -35,6 +37,7 @@ type queryFlags struct {
 	jq      string
 	raw     bool
 	fields  []string
+	from    bool // the receiver is shown with each entry
 }
 
 func newQuery(env Env) *cobra.Command {
@@ -42,7 +45,8 @@ func newQuery(env Env) *cobra.Command {
 		Use:   "query [FILE|DIR...]",
 		Short: "Filter, follow and print the journal's entries",
 		Long: "Print the entries of the journal and all its backups, compressed or not, oldest first, each as the line that\n" +
-			"stands in the journal. FILEs are read instead if given, - for standard input.\n\n" +
+			"stands in the journal. FILEs are read instead if given, - for standard input. A DIR is the journal in it, or if there\n" +
+			"is none, those of all receivers in its subdirectories: several are merged by time.\n\n" +
 			"Lines that are no whole entries are reported with file and offset, and reading goes on; the exit code is then 1.",
 		Example: queryExample,
 	}
@@ -87,6 +91,8 @@ func (f *queryFlags) addOutput(cmd *cobra.Command) {
 	flags.Var(&oneText{&f.jq}, "jq", "print the values that this jq `expression` gives for each entry")
 	flags.BoolVarP(&f.raw, "raw", "r", false, "print strings that --jq gives without quotes")
 	f.add(cmd, outputs, "pretty and table are")
+	flags.BoolVar(&f.from, "show-receiver", false, "show with each entry whose journal it is from: a field receiver behind the others, "+
+		"or a column in front")
 	flags.Var(&someTexts{&f.fields, true}, "fields", "the `columns` of table and csv: name,cpu_percent,mem.used are paths into the message, "+
 		"and timestamp, datetime, source_ip and source_port the entry's own")
 }
@@ -133,7 +139,7 @@ func (f *queryFlags) check(s *selection) error {
 }
 
 func (q *query) compile() (err error) {
-	if q.program, err = compileJQ(q.jq); err != nil {
+	if q.program, err = compileJQ(q.jq, q.from); err != nil {
 		return err
 	}
 	q.fit()
@@ -150,7 +156,7 @@ func (q *query) fit() {
 		return
 	}
 	environ := q.env.environ()
-	o := rendering{color: q.colored(q.env), width: width, zone: q.zone(), fields: q.fields}
+	o := rendering{color: q.colored(q.env), width: width, zone: q.zone(), fields: q.fields, from: q.from}
 	o.zoneName = zoneName(o.zone, environ, time.Now())
 	before := q.render.header
 	q.width, q.render = width, o.renderer(q.output)

@@ -23,6 +23,7 @@ const (
 	readingPage = "sink/journal/README.md"
 	configPage  = "config/README.md"
 	reportPage  = "config/cli/report/README.md"
+	webPage     = "config/cli/web/README.md"
 	scriptsPage = "scripts/README.md"
 	deployPage  = "scripts/deploy/README.md"
 	sealPage    = "sink/seal/README.md"
@@ -324,7 +325,7 @@ func TestReadmeLeavesTheDetailsToOtherPages(t *testing.T) {
 func TestReadmeLinksLeadSomewhere(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
 	linked := map[string]bool{}
-	pages := []string{mainPage, sinkPage, readingPage, configPage, reportPage, scriptsPage, deployPage, sealPage}
+	pages := []string{mainPage, sinkPage, readingPage, configPage, reportPage, webPage, scriptsPage, deployPage, sealPage}
 	for _, from := range pages {
 		for _, m := range link.FindAllStringSubmatch(page(t, from), -1) {
 			to := filepath.Join(filepath.Dir(from), m[1])

@@ -32,14 +32,18 @@ type rendering struct {
 	zone     *time.Location
 	zoneName string
 	fields   []string // the columns of table and csv; nil: those that every entry has
+	from     bool     // the receiver is shown
 }
 
 var outputs = slices.Concat([]string{"json", "pretty", "table", "csv", "logfmt"}, format.Names())
 
 // renderer returns that of one of outputs.
 func (o rendering) renderer(output string) renderer {
-	if len(o.fields) > 0 {
+	switch {
+	case len(o.fields) > 0:
 		return o.fieldsRenderer(output)
+	case o.from:
+		return o.fromRenderer(output)
 	}
 	switch output {
 	case "pretty":
@@ -55,19 +59,19 @@ func (o rendering) renderer(output string) renderer {
 		return renderer{entry: o.appendLogfmt}
 	case "json":
 	default:
-		return formRenderer(output)
+		return formRenderer(output, nil)
 	}
 	return renderer{entry: appendJournal, value: appendLine}
 }
 
 // formRenderer is one of the forms in which outputs send entries, a line each. Without a journal's id, entries have none.
-func formRenderer(name string) renderer {
+func formRenderer(name string, receiver func(*journal.Entry) string) renderer {
 	var kept sync.Pool // A form is for one goroutine.
 	return renderer{entry: func(dst []byte, e *journal.Entry) []byte {
 		form, ok := kept.Get().(format.Form)
 		if !ok {
-			made, err := format.New(name, format.Options{})
-			if err != nil { // Never: the name is one of format.Names, and the zero options are right.
+			made, err := format.New(name, format.Options{Receiver: receiver})
+			if err != nil { // Never: the name is one of format.Names, and the options are right.
 				return dst
 			}
 			form = made

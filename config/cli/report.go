@@ -107,16 +107,17 @@ func (f *reportFlags) options(r *reading, args []string) report.Options {
 // reportTitle names what is read, so that it can be told from the journals of other hosts.
 func reportTitle(s *selection, args []string) string {
 	switch {
+	case len(s.receivers) > 0 && len(s.options.Journals) == 0:
+		return "receiver " + receiverOfJournal(s.options.Each()[0])
+	case len(args) == 0 && len(s.options.Journals) == 0:
+		return onThisHost(absolute(s.place()))
 	case len(args) == 0:
-		if host, err := os.Hostname(); err == nil {
-			return host + ": " + absolute(s.place())
-		}
-		return absolute(s.place())
+		return onThisHost(journalsTitle(s.options.Journals))
 	case slices.Contains(args, read.Stdin):
 		return "standard input"
-	case len(args) == 1:
+	case len(args) == 1 && len(s.options.Journals) == 0:
 		return absolute(args[0])
-	case len(s.options.Journals) > 1:
+	case len(s.options.Journals) > 0:
 		return journalsTitle(s.options.Journals)
 	}
 	dir := filepath.Dir(absolute(args[0]))
@@ -126,6 +127,14 @@ func reportTitle(s *selection, args []string) string {
 		}
 	}
 	return fmt.Sprintf("%d journal files in %s", len(args), dir)
+}
+
+// onThisHost is text behind the name of this host.
+func onThisHost(text string) string {
+	if host, err := os.Hostname(); err == nil {
+		return host + ": " + text
+	}
+	return text
 }
 
 // journalsTitle names where several journals are, if they are in one place.

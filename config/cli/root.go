@@ -61,11 +61,17 @@ func Run(ctx context.Context, args []string, env Env) int {
 	if _, never := cmd.Annotations[neverUsage]; never && code == exitUsage {
 		return exitFailed
 	}
+	if _, two := cmd.Annotations[failsWithTwo]; two && code == exitFailed && !errors.Is(err, errSilent) {
+		return exitUsage
+	}
 	return code
 }
 
 // neverUsage is the annotation of a command that is run as a probe, where 2 is no verdict: it fails with 1 instead.
 const neverUsage = "never-usage"
+
+// failsWithTwo is the annotation of a command for which 1 is a finding: what keeps it from one is 2.
+const failsWithTwo = "fails-with-two"
 
 func newRoot(env Env) *cobra.Command {
 	root := newServe(env)
@@ -87,10 +93,14 @@ func newRoot(env Env) *cobra.Command {
 		newQuery(env),
 		newTail(env),
 		newReport(env),
+		newHosts(env),
+		newSilent(env),
 		newVerify(env),
 		newProve(env),
 		newReplay(env),
 		newForward(env),
+		newWeb(env),
+		newArchive(env),
 		newSeal(env),
 		newHealth(env),
 		newDoctor(env),

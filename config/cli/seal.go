@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hbjournal/config"
+	"hbjournal/ingest/fleet"
 	"hbjournal/sink"
 	"hbjournal/sink/journal/read"
 	"hbjournal/sink/rotate"
@@ -175,6 +176,7 @@ type verifySealFlags struct {
 	policy      string
 	fromSeal    bool
 	strict      bool
+	storedOnly  bool
 }
 
 func (f *verifySealFlags) add(cmd *cobra.Command) {
@@ -183,14 +185,15 @@ func (f *verifySealFlags) add(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.checkpoints, "checkpoint", nil, "`file` of checkpoints from outside, which the journal must extend; may be repeated")
 	flags.StringVar(&f.policy, "policy", "", "`file` of the witnesses (C2SP tlog-policy) that must have cosigned")
 	flags.BoolVar(&f.fromSeal, "from-seal", false, "lines that are older than the seal are no fault")
-	flags.BoolVar(&f.strict, "no-adopted", false, "lines that were taken over after a crash are a fault")
+	flags.BoolVar(&f.storedOnly, "stored-only", false, "that of encrypted files only the stored bytes could be checked is no fault")
+	flags.BoolVar(&f.strict, "strict", false, "lines that were taken over after a crash are a fault")
 }
 
 // options are what the flags come to; nil: the seal is not looked at.
 func (f *verifySealFlags) options() (*seal.VerifyOptions, error) {
 	if f.key == "" {
-		if len(f.checkpoints) > 0 || f.policy != "" || f.fromSeal || f.strict {
-			return nil, &usageError{errors.New("--checkpoint, --policy, --from-seal and --no-adopted need --key"), "give --key VKEY"}
+		if len(f.checkpoints) > 0 || f.policy != "" || f.fromSeal || f.strict || f.storedOnly {
+			return nil, &usageError{errors.New("--checkpoint, --policy, --from-seal, --stored-only and --strict need --key"), "give --key VKEY"}
 		}
 		return nil, nil
 	}
@@ -198,9 +201,9 @@ func (f *verifySealFlags) options() (*seal.VerifyOptions, error) {
 	if err != nil {
 		return nil, &usageError{fmt.Errorf("--key: %w", err), "give what 'hbjournal seal keygen' has printed, or a file that holds it"}
 	}
-	o := &seal.VerifyOptions{Key: key, FromSeal: f.fromSeal, Strict: f.strict, Now: time.Now}
+	o := &seal.VerifyOptions{Key: key, FromSeal: f.fromSeal, Strict: f.strict, StoredOnly: f.storedOnly, Now: time.Now}
 	for _, path := range f.checkpoints {
-		found, err := seal.ReadCheckpoints(path)
+		found, err := seal.ReadCheckpoints(path, key)
 		if err != nil {
 			return nil, &usageError{fmt.Errorf("--checkpoint: %w", err), "give a file that holds one or more signed checkpoints"}
 		}
@@ -219,7 +222,11 @@ func sealOf(o seal.VerifyOptions, opt read.Options, j read.Journal) seal.VerifyO
 	o.Options = opt
 	o.Options.Dir, o.Options.Base, o.Options.Paths, o.Options.Journals = j.Dir, j.Base, j.Paths, nil
 	dir, base := j.Place()
-	o.Dir = seal.DirOf(rotate.StateDir(dir, base))
+	state := rotate.StateDir(dir, base)
+	o.Dir = seal.DirOf(state)
+	if !seal.HasCheckpoint(o.Dir) {
+		o.Shipped = fleet.ShippedIn(state)
+	}
 	return o
 }
 

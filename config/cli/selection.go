@@ -35,10 +35,13 @@ type selection struct {
 	sources        []string
 	matches        []string
 	identities     []string // files of secret keys
+	receivers      []string // globs of their names; nil: all
+	wanted         []journal.Glob
 
 	// What the flags come to, once prepare has run.
 	cfg       config.Loaded
-	named     bool // FILEs were given
+	named     bool     // FILEs were given
+	fleets    []string // directories in which the journals of more receivers may appear
 	options   read.Options
 	filter    *journal.Filter
 	bytesRead atomic.Int64 // bytes read from the files so far
@@ -48,7 +51,10 @@ type selection struct {
 func addSelection(cmd *cobra.Command, env Env) *selection {
 	s := &selection{environ: env}
 	flags := cmd.Flags()
-	inGroup(flags, choosing, func() { s.addFlags(flags) })
+	inGroup(flags, choosing, func() {
+		s.addFlags(flags)
+		s.addReceiver(cmd)
+	})
 	s.addIdentity(cmd)
 	s.settings = addSettings(cmd, "journal_dir", "journal_file", "journal_local_time")
 	s.completeValues(cmd)
@@ -96,8 +102,13 @@ func (s *selection) prepare(args []string) error {
 		Dir: s.cfg.Config.JournalDir, Base: s.cfg.Config.JournalFile, Stdin: s.environ.Stdin,
 		Since: since, Until: until, Count: &s.bytesRead,
 	}
-	journals, err := journalsOf(args, s.cfg.Config.JournalFile)
+	found, err := journalsOf(args, s.cfg.Config.JournalDir, s.cfg.Config.JournalFile)
+	journals := found.journals()
+	if err == nil {
+		journals, err = s.chooseReceivers(journals)
+	}
 	setJournals(&s.options, journals)
+	s.fleets = found.fleets
 	if err == nil {
 		s.options.Decrypter, err = s.decrypter(args)
 	}

@@ -38,6 +38,9 @@ func serve(ctx context.Context, settings *settings, env Env) error {
 		log.Warn().Msg("configuration: " + warning)
 	}
 	log.Info().Str("version", versionText()).Str("config", loaded.File).Msg("hbjournal starts")
+	if loaded.Config.ArchiveFrom != "" {
+		log.Warn().Msg("archive_from does nothing here: 'hbjournal archive' writes the journals of a fleet")
+	}
 	from := managerOf(env, log.Logger)
 	if len(from.sockets) > 0 && loaded.Origins["listen_addr"].Source == config.FromDefault {
 		loaded.Config.ListenAddr = nil // Nobody has set it, so the sockets say where to listen.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"hbjournal/ingest/fleet"
 	"hbjournal/sink/rotate"
 )
 
@@ -27,6 +28,11 @@ type servingNote struct{ path string }
 
 func servingNoteOf(dir, file string) servingNote {
 	return servingNote{filepath.Join(rotate.StateDir(dir, file), "serving")}
+}
+
+// archiveNoteOf is that of an archive, which lies beside the journals that it writes.
+func archiveNoteOf(dir string) servingNote {
+	return servingNote{filepath.Join(fleet.StateDir(dir), "serving")}
 }
 
 // noteWithin is how long the note is waited for: a disk may not answer at all.

@@ -107,7 +107,7 @@ func checkTexts(cfg config.Config) map[string]error {
 	return map[string]error{
 		"filter_include": include, "filter_exclude": exclude, "allow_from": allow,
 		"log_file": checkLogFile(cfg), "listen_addr": ingest.CheckAddrs(cfg.ListenAddr), "forward_to": checkOutputs(cfg.ForwardTo),
-		"journal_encrypt_to": checkRecipients(cfg),
+		"journal_encrypt_to": checkRecipients(cfg), "archive_from": checkSource(cfg.ArchiveFrom),
 	}
 }
 

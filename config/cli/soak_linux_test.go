@@ -27,7 +27,7 @@ import (
 type soak struct {
 	*victim
 	moved string // directory of files that were taken away from the daemon
-	lives []life
+	lives []oneLife
 
 	mu   sync.Mutex // held while nothing may be sent
 	load *load
@@ -41,8 +41,8 @@ type soak struct {
 	taken, harvested int // numbers of the next file to be moved, and of the next one there to be read
 }
 
-// life is one run of the daemon.
-type life struct {
+// oneLife is one run of the daemon.
+type oneLife struct {
 	first, end int       // numbers sent in it: first up to end
 	lost       uint64    // of these, as counted by the daemon; if it was killed, also by the kernel
 	killed     time.Time // zero: it ended by itself, and its ledger is exact
@@ -90,7 +90,7 @@ func newSoak(t *testing.T) *soak {
 		"JOURNAL_MAX_SIZE=100kB", "JOURNAL_MAX_BACKUPS=0", "JOURNAL_BUFFER_SIZE=1MiB", "LISTEN_BUFFER=256KiB")
 	s.launch.environ = append(s.launch.environ, "LISTEN_ADDR="+s.udp)
 	s.load = loadFor(t, s.udp)
-	s.lives = []life{{}}
+	s.lives = []oneLife{{}}
 	return s
 }
 
@@ -154,7 +154,7 @@ func (s *soak) endLife(t *testing.T) {
 	s.terminate(t)
 }
 
-// accountLocked waits until the daemon has counted all that was sent in its life, and keeps what it lost of that.
+// accountLocked waits until the daemon has counted all that was sent in its lifetime, and keeps what it lost of that.
 func (s *soak) accountLocked(t *testing.T) {
 	t.Helper()
 	now := &s.lives[len(s.lives)-1]
@@ -170,7 +170,7 @@ func (s *soak) beginLife(t *testing.T) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lives = append(s.lives, life{first: len(s.load.sent)})
+	s.lives = append(s.lives, oneLife{first: len(s.load.sent)})
 	s.restart(t)
 }
 
@@ -349,9 +349,9 @@ func (s *soak) settle(t *testing.T) {
 		missing, old := s.missing(l)
 		switch {
 		case l.killed.IsZero() && missing != l.lost:
-			t.Errorf("life %d, datagrams %d to %d: got %d missing, want the %d that were counted", i, l.first, l.end, missing, l.lost)
+			t.Errorf("lifetime %d, datagrams %d to %d: got %d missing, want the %d that were counted", i, l.first, l.end, missing, l.lost)
 		case old > l.lost:
-			t.Errorf("life %d, datagrams %d to %d: got %d missing that were older than %v at the kill, want %d at most",
+			t.Errorf("lifetime %d, datagrams %d to %d: got %d missing that were older than %v at the kill, want %d at most",
 				i, l.first, l.end, old, killBound, l.lost)
 		}
 		lost += l.lost
@@ -362,8 +362,8 @@ func (s *soak) settle(t *testing.T) {
 		killBound, s.notes)
 }
 
-// missing counts what was sent in a life and is in no file; old is the part that no kill excuses.
-func (s *soak) missing(l life) (all, old uint64) {
+// missing counts what was sent in a lifetime and is in no file; old is the part that no kill excuses.
+func (s *soak) missing(l oneLife) (all, old uint64) {
 	for number := l.first; number < l.end; number++ {
 		if number < len(s.seen) && s.seen[number] > 0 {
 			continue

@@ -27,13 +27,17 @@ func newVerify(env Env) *cobra.Command {
 			"a checkpoint from outside (--checkpoint, --policy) the journal is \"not anchored\": whoever has the key could have\n" +
 			"sealed it anew.",
 		Example: "  hbjournal verify\n  hbjournal verify -o json /backup/messages.journal.*\n" +
-			"  hbjournal verify --key site1.vkey --checkpoint /mnt/other/checkpoints",
+			"  hbjournal verify --key site1.vkey --checkpoint /mnt/other/checkpoints\n" +
+			"  hbjournal verify --fleet nats://n1.example.com --journal-dir /srv/fleet",
 	}
 	s := &selection{environ: env}
-	s.settings = addSettings(cmd, "journal_dir", "journal_file")
-	s.addIdentity(cmd)
 	var sealed verifySealFlags
-	sealed.add(cmd)
+	sealed.add(cmd) // Its --strict is meant, and contains that of the settings.
+	s.settings = addSettings(cmd, "journal_dir", "journal_file")
+	s.addReceiver(cmd)
+	var compared verifyFleetFlags
+	compared.add(cmd)
+	s.addIdentity(cmd)
 	output := cmd.Flags().StringP("output", "o", "text", "`form` of the output: text, or json with an object a line")
 	completeFixed(cmd, "output", "text", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -51,36 +55,55 @@ func newVerify(env Env) *cobra.Command {
 		if o != nil && r.options.ReadsStdin() {
 			return &usageError{errors.New("--key: the seal lies beside the files, and standard input has none"), "give the FILEs"}
 		}
-		return verify(cmd.Context(), r, o, *output == "json")
+		fleet, err := compared.check(cmd.Context(), r)
+		if err != nil {
+			return err
+		}
+		return verify(cmd.Context(), r, o, fleet, *output == "json")
 	}
 	return cmd
 }
 
-func verify(ctx context.Context, r *reading, o *seal.VerifyOptions, asJSON bool) error {
+// verify checks the journals; their seals, if o is not nil, and what came of a fleet, if that is not nil.
+func verify(ctx context.Context, r *reading, o *seal.VerifyOptions, fleet *fleetCheck, asJSON bool) error {
 	p := verifyPrinter{w: r.out.w}
 	if asJSON {
 		p.json = json.NewEncoder(r.out.w)
 	}
 	var result read.VerifyResult
 	var broken int64
+	told := false // the result
 	encrypted := r.faults
 	encrypted.w = io.Discard // They are results here.
 	fault := func(f *read.CorruptError) {
 		encrypted.report(f)
-		p.fault(f)
+		if o == nil || !o.StoredOnly || !errors.Is(f, read.ErrEncrypted) {
+			p.fault(f)
+		}
 	}
 	check := func(ctx context.Context) (err error) {
 		opt := read.VerifyOptions{Options: r.options, Fault: fault, Gap: p.gap, Block: r.bar.show}
 		result, err = read.VerifyEach(ctx, opt, p.journal)
 		r.entries = result.Entries
-		if err == nil && o != nil {
+		if o != nil && o.StoredOnly {
+			result.Faults -= int64(encrypted.encrypted)
+			encrypted.encrypted = 0
+		}
+		if err == nil {
+			told = true
 			p.result(result, len(r.options.Journals))
+		}
+		if err == nil && fleet != nil {
+			err = fleet.run(ctx, p.comparison)
+			p.fleetResult(fleet)
+		}
+		if err == nil && o != nil {
 			broken, err = verifySeals(ctx, *o, r.options, p)
 		}
 		return err
 	}
 	return r.run(ctx, check, func(interrupted bool) error {
-		if o == nil {
+		if !told {
 			p.result(result, len(r.options.Journals))
 		}
 		r.sayBeside()
@@ -90,15 +113,26 @@ func verify(ctx context.Context, r *reading, o *seal.VerifyOptions, asJSON bool)
 				"sink/seal/README.md of hbjournal says what each means",
 			}
 		}
+		if fleet != nil && fleet.faults > 0 && !interrupted {
+			return &hintedError{
+				fmt.Errorf("verify: %s, and %s of the fleet", plural(result.Faults, "fault"), plural(fleet.faults, "fault")),
+				"sink/journal/README.md of hbjournal says what each means",
+			}
+		}
 		if result.Faults == 0 || interrupted {
 			return nil
 		}
-		hint := "the other entries are sound; 'hbjournal query' prints them"
-		if n := encrypted.encrypted; n > 0 {
-			hint = fmt.Sprintf("%s cannot be checked: %s", plural(int64(n), "encrypted file"), identityHint(encrypted.identity))
-		}
-		return &hintedError{fmt.Errorf("verify: %s", plural(result.Faults, "fault")), hint}
+		return foundFaults(result, encrypted)
 	})
+}
+
+// foundFaults is the error about a journal that has some.
+func foundFaults(result read.VerifyResult, encrypted faults) error {
+	hint := "the other entries are sound; 'hbjournal query' prints them"
+	if n := encrypted.encrypted; n > 0 {
+		hint = fmt.Sprintf("%s cannot be checked: %s", plural(int64(n), "encrypted file"), identityHint(encrypted.identity))
+	}
+	return &hintedError{fmt.Errorf("verify: %s", plural(result.Faults, "fault")), hint}
 }
 
 // sayBeside warns of the files that were not read though they look like the journal's own. They are no faults of it.

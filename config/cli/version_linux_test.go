@@ -19,7 +19,7 @@ func TestReadmeBuildIsStaticAndKnowsItsCommit(t *testing.T) {
 		t.Skipf("this is no git repository: %v", err)
 	}
 	var line string
-	for _, block := range codeBlocks(readme(t)) {
+	for _, block := range codeBlocks(page(t, deployPage)) {
 		if strings.Contains(block, "go build ") {
 			line = block
 		}

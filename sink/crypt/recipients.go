@@ -17,6 +17,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	"filippo.io/age"
 )
@@ -25,13 +26,18 @@ import (
 const maxKeyFile = 4 << 20
 
 // Recipients are those whom each file is encrypted to.
-type Recipients struct{ all []age.Recipient }
+type Recipients struct {
+	texts []string
+
+	mu  sync.Mutex
+	all []age.Recipient
+}
 
 // ParseRecipients reads recipients: each text is one, or the path of a file with one a line, in which empty lines and
 // those that begin with # do not count. It tries whether one file can be encrypted to all of them. The error is about
 // all that is wrong, and repeats no secret that was given by mistake.
 func ParseRecipients(texts []string) (*Recipients, error) {
-	r := &Recipients{}
+	r := &Recipients{texts: texts}
 	known := map[string]bool{}
 	var errs []error
 	for _, text := range texts {
@@ -50,6 +56,24 @@ func ParseRecipients(texts []string) (*Recipients, error) {
 		return nil, errors.Join(errs...)
 	}
 	return r, r.try()
+}
+
+// Reload reads the files of recipients again. If anything is wrong with them, all stay those who were, and the error says why.
+func (r *Recipients) Reload() error {
+	again, err := ParseRecipients(r.texts)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all = again.all
+	return nil
+}
+
+func (r *Recipients) current() []age.Recipient {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.all
 }
 
 func parseText(text string) ([]age.Recipient, error) {
@@ -186,13 +210,14 @@ func (r *Recipients) try() error {
 }
 
 // Len is how many different recipients there are.
-func (r *Recipients) Len() int { return len(r.all) }
+func (r *Recipients) Len() int { return len(r.current()) }
 
 // Encrypt begins a file that all recipients can read: what is written to w is encrypted into dst, and Close writes the end.
 // back reads such a file without an identity, by the key that only it remembers.
 func (r *Recipients) Encrypt(dst io.Writer) (w io.WriteCloser, back func(src io.Reader) (io.Reader, error), err error) {
-	first := &witness{Recipient: r.all[0]}
-	w, err = age.Encrypt(dst, append([]age.Recipient{first}, r.all[1:]...)...)
+	all := r.current()
+	first := &witness{Recipient: all[0]}
+	w, err = age.Encrypt(dst, append([]age.Recipient{first}, all[1:]...)...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("encrypt: %w", err)
 	}

@@ -15,6 +15,7 @@ type Batch struct {
 	Number  int64  // of the first line, among all that this output ships; from 0
 	From    read.Cursor
 	To      read.Cursor
+	Gone    *Gone // lines before the first that the receiver will never get; nil: there are none
 
 	text  []byte // the lines, each with its newline, one behind the other
 	lines []span
@@ -88,6 +89,9 @@ func (b *Batch) Slice(i, j int) *Batch {
 	part := *b
 	part.lines = b.lines[i:j]
 	part.Number += int64(i)
+	if i > 0 {
+		part.Gone = nil
+	}
 	switch {
 	case i == len(b.lines):
 		part.From = b.To
@@ -107,13 +111,16 @@ const idLength = 26
 
 // ID is the id of the i-th line: the same for ever, wherever its file goes and whoever ships it, and another for every
 // other line, even if a power cut took lines back and others came to their place.
-func (b *Batch) ID(i int) string {
-	head := make([]byte, 0, len(b.Journal)+16)
-	head = append(head, b.Journal...)
-	head = binary.BigEndian.AppendUint64(head, b.From.First)
-	head = binary.BigEndian.AppendUint64(head, uint64(b.lines[i].offset))
-	hash := sha256.New()
-	hash.Write(head)
-	hash.Write(b.Line(i))
-	return idEncoding.EncodeToString(hash.Sum(nil))[:idLength]
+func (b *Batch) ID(i int) string { return string(b.AppendID(make([]byte, 0, idLength), i)) }
+
+// AppendID appends the id of the i-th line, which is of letters and digits. It allocates nothing for lines that are not long.
+func (b *Batch) AppendID(dst []byte, i int) []byte {
+	var room [1 << 10]byte
+	text := append(room[:0], b.Journal...)
+	text = binary.BigEndian.AppendUint64(text, b.From.First)
+	text = binary.BigEndian.AppendUint64(text, uint64(b.lines[i].offset))
+	hash := sha256.Sum256(append(text, b.Line(i)...))
+	var id [32]byte // of 20 bytes, which are more than idLength shows
+	idEncoding.Encode(id[:], hash[:20])
+	return append(dst, id[:idLength]...)
 }

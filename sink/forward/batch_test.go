@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -55,5 +56,17 @@ func TestAHugeLineDoesNotKeepItsMemory(t *testing.T) {
 	b.Add(make([]byte, 3*grownBatch), read.Cursor{}, read.Cursor{})
 	if b.reset(1, read.Cursor{}); cap(b.text) > 2*grownBatch {
 		t.Errorf("an empty batch keeps %d bytes", cap(b.text))
+	}
+}
+
+func TestAnIDDoesNotAllocate(t *testing.T) {
+	b := NewBatch("0123456789abcdef0123456789abcdef", 0, read.Cursor{First: 1})
+	b.Add(bytes.Repeat([]byte("x"), 900), read.Cursor{First: 1, Offset: 5}, read.Cursor{First: 1, Offset: 906})
+	id := b.AppendID(nil, 0)
+	if n := testing.AllocsPerRun(100, func() { id = b.AppendID(id[:0], 0) }); n > 0 {
+		t.Errorf("got %v allocations", n)
+	}
+	if string(id) != b.ID(0) {
+		t.Errorf("got %s and %s", id, b.ID(0))
 	}
 }

@@ -34,6 +34,7 @@ type Figures struct {
 	Number    int64            `json:"number"`
 	DeadBytes int64            `json:"dead_bytes"`
 	LagBytes  int64            `json:"lag_bytes"`
+	HeldBytes int64            `json:"held_bytes"`        // of backups that it still needs
 	Oldest    time.Time        `json:"oldest,omitzero"`   // when the first line that is not sent was received; zero: there is none
 	LastAck   time.Time        `json:"last_ack,omitzero"` // zero: none since the start
 
@@ -126,6 +127,8 @@ func (b *board) took() { b.change(func(f *Figures) { f.LastAck = b.now() }) }
 func (b *board) idle() {
 	b.change(func(f *Figures) { f.Oldest, f.LagBytes = time.Time{}, 0 })
 }
+
+func (b *board) holds(bytes int64) { b.change(func(f *Figures) { f.HeldBytes = bytes }) }
 
 func (b *board) behind(bytes int64) { b.change(func(f *Figures) { f.LagBytes = bytes }) }
 

@@ -84,6 +84,9 @@ func (l *Loop) send(ctx context.Context, part *Batch) (Receipt, error) {
 		}
 	}()
 	began := l.opt.Now()
+	if gone := l.record.Gone; gone != nil && gone.From < part.Number {
+		part.Gone = gone
+	}
 	l.board.sending(part)
 	receipt, err := l.out.Send(sending, part)
 	l.board.sent(l.opt.Now().Sub(began))
@@ -125,9 +128,7 @@ func (l *Loop) count(part *Batch, r Receipt) (rest *Batch, wrong bool) {
 			l.refuse(part, i, why)
 			continue
 		}
-		f.Lines++
-		f.Bytes += int64(len(part.Line(i)) + 1)
-		l.record.Run, l.record.Taken, l.record.Moved, l.fresh = run{}, part.Number+int64(i)+1, false, false
+		l.take(part, i)
 	}
 	f.Duplicates += int64(min(r.Duplicates, r.Acked))
 	rest = part.Slice(r.Acked, part.Len())
@@ -141,6 +142,19 @@ func (l *Loop) count(part *Batch, r Receipt) (rest *Batch, wrong bool) {
 		l.works()
 	}
 	return rest, l.record.Run.Lines >= wrongInARow
+}
+
+// take notes that the receiver has a line.
+func (l *Loop) take(part *Batch, i int) {
+	r := &l.record
+	number := part.Number + int64(i)
+	if number < r.Fleet.High {
+		r.Figures.Again++
+	} else {
+		r.Figures.Lines++
+		r.Figures.Bytes += int64(len(part.Line(i)) + 1)
+	}
+	r.Run, r.Taken, r.Moved, r.Gone, r.Fleet.Back, l.fresh = run{}, number+1, false, nil, 0, false
 }
 
 // refuseSome puts a range among what will go into dead.jsonl; each line by itself if all of them were refused.
@@ -160,10 +174,16 @@ func (l *Loop) refuseSome(part *Batch, u Unnamed, acked int, refused map[int]Ref
 	}
 }
 
-// refuse puts a line among those that will go into dead.jsonl.
+// refuse puts a line among those that will go into dead.jsonl, unless it is there: it was sent and refused before.
 func (l *Loop) refuse(part *Batch, i int, why Refused) {
 	letter := letterOf(part, i, why, l.opt.Address, l.opt.Now())
 	number := part.Number + int64(i)
+	if l.record.Gone == nil {
+		l.record.Gone = &Gone{From: number, Reason: GoneRefused}
+	}
+	if number < l.record.Fleet.High {
+		return
+	}
 	if r := &l.record.Run; r.Lines == 0 || r.Code != letter.Code {
 		*r = run{Code: letter.Code, Cursor: position{part.At(i)}, Number: number, Dead: l.record.Dead}
 		if n := len(l.pending); n > 0 {

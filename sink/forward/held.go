@@ -1,10 +1,9 @@
 package forward
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 
+	"hbjournal/sink/journal"
 	"hbjournal/sink/journal/read"
 )
 
@@ -12,13 +11,7 @@ import (
 type Held struct {
 	At     read.Cursor // behind the last line that it holds
 	Number int64       // of the next line, among all that this output ships
-	Last   string      // LineHash of the line before At
-}
-
-// LineHash is what a line, given without its newline, is compared by.
-func LineHash(line []byte) string {
-	sum := sha256.Sum256(line)
-	return hex.EncodeToString(sum[:16])
+	Last   string      // journal.LineHash of the line before At
 }
 
 // CheckHeld sees whether the line that the receiver holds last is the one before that place here. If it is not, a power cut
@@ -29,7 +22,7 @@ func CheckHeld(opt read.Options, held Held) error {
 	if err != nil {
 		return fmt.Errorf("look for the line that the receiver holds last, before %s: %w", held.At, err)
 	}
-	if !found || LineHash(line) == held.Last && line != nil {
+	if !found || journal.LineHash(line) == held.Last && line != nil {
 		return nil
 	}
 	what := "another line stands there here"

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"hbjournal/sink/journal"
 	"hbjournal/sink/journal/read"
 )
 
@@ -15,13 +16,13 @@ func TestAReceiverThatHoldsMoreThanTheJournalStopsTheOutput(t *testing.T) {
 	opt := read.Options{Dir: dir, Base: "messages.journal"}
 	first, second := strings.Repeat("a", 50)+"\n", strings.Repeat("b", 50)+"\n"
 	file := filepath.Join(dir, opt.Base)
-	journal := func(text string) {
+	write := func(text string) {
 		t.Helper()
 		if err := os.WriteFile(file, []byte(text), 0o640); err != nil {
 			t.Fatal(err)
 		}
 	}
-	journal(first + second)
+	write(first + second)
 	follower, err := read.Follow(opt, read.Cursor{})
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +32,7 @@ func TestAReceiverThatHoldsMoreThanTheJournalStopsTheOutput(t *testing.T) {
 	if err := follower.Read(t.Context(), &block); err != nil {
 		t.Fatal(err)
 	}
-	held := Held{At: block.End(), Last: LineHash([]byte(strings.TrimSpace(second)))}
+	held := Held{At: block.End(), Last: journal.LineHash([]byte(strings.TrimSpace(second)))}
 
 	if err := CheckHeld(opt, held); err != nil {
 		t.Errorf("the journal that was sent: %v", err)
@@ -40,12 +41,12 @@ func TestAReceiverThatHoldsMoreThanTheJournalStopsTheOutput(t *testing.T) {
 		"lost":     first,
 		"replaced": first + strings.Repeat("c", 50) + "\n" + first,
 	} {
-		journal(text)
+		write(text)
 		if err := CheckHeld(opt, held); !errors.Is(err, ErrStop) || !strings.Contains(err.Error(), "accept_rewind=true") {
 			t.Errorf("%s: got %v, want ErrStop that names accept_rewind=true", name, err)
 		}
 	}
-	journal(second)
+	write(second)
 	if err := CheckHeld(opt, held); err != nil {
 		t.Errorf("pruned: %v", err)
 	}

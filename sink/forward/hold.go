@@ -33,15 +33,16 @@ type Loss struct {
 	Lines       uint64
 	From, To    read.Cursor // before the first and behind the last of them
 	First, Last time.Time   // when they were received, if that can be told
+	Err         error       // why the output will not know how many they were
 }
 
-// positions are those of all outputs, by their names. One that cannot be read needs everything.
-func (h Hold) positions() map[string]read.Cursor {
+// records are those of all outputs, by their names. One that cannot be read needs everything.
+func (h Hold) records() map[string]Record {
 	dirs, err := os.ReadDir(h.States)
 	if err != nil {
 		return nil
 	}
-	all := make(map[string]read.Cursor)
+	all := make(map[string]Record)
 	for _, dir := range dirs {
 		if !dir.IsDir() {
 			continue
@@ -50,15 +51,24 @@ func (h Hold) positions() map[string]read.Cursor {
 		if errors.Is(err, fs.ErrNotExist) || strings.HasSuffix(dir.Name(), BackfillEnding) {
 			continue
 		}
-		all[dir.Name()] = record.Cursor.Cursor
+		all[dir.Name()] = record
 	}
 	return all
+}
+
+// needs is the position behind what nobody needs of an output any more: it was sent, and archivers have it, if there are any.
+func (r Record) needs() read.Cursor {
+	if r.Fleet.Held {
+		return r.Fleet.Confirmed.Cursor
+	}
+	return r.Cursor.Cursor
 }
 
 // Done is how many of the backups with these stamps, oldest first, no output needs.
 func (h Hold) Done(stamps []time.Time) int {
 	done := len(stamps)
-	for _, at := range h.positions() {
+	for _, record := range h.records() {
+		at := record.needs()
 		needed := slices.IndexFunc(stamps, func(stamp time.Time) bool { return !stamp.Before(at.From) })
 		if needed >= 0 {
 			done = min(done, needed)
@@ -67,15 +77,27 @@ func (h Hold) Done(stamps []time.Time) int {
 	return done
 }
 
-// Losses is what each output loses when these backups go, which are names without endings and oldest first.
+// Losses is what each output loses when these backups go, which are names without endings and oldest first. It notes that in the
+// output's state, too.
 func (h Hold) Losses(ctx context.Context, backups []string) []Loss {
 	var all []Loss
-	for name, at := range h.positions() {
+	for name, record := range h.records() {
 		loss := Loss{Output: name}
+		var parts []lostPart
 		for _, backup := range backups {
-			h.count(ctx, backup, at, &loss)
+			part := lostPart{Stamp: stampOf(backup, h.Journal.Base)}
+			h.each(ctx, backup, record.Cursor.Cursor, func(line []byte, start read.Cursor, size int) {
+				loss.add(line, start, size)
+				if part.First = start.First; len(bytes.TrimSpace(line)) > 0 { // Others have no number.
+					part.Lines++
+				}
+			})
+			if part.First != 0 {
+				parts = append(parts, part)
+			}
 		}
 		if loss.Lines > 0 {
+			loss.Err = noteLost(filepath.Join(h.States, name), record, parts)
 			all = append(all, loss)
 		}
 	}
@@ -83,8 +105,8 @@ func (h Hold) Losses(ctx context.Context, backups []string) []Loss {
 	return all
 }
 
-// count adds the lines of a backup that lie behind a position.
-func (h Hold) count(ctx context.Context, backup string, at read.Cursor, loss *Loss) {
+// each gives the lines of a backup that lie behind a position, with where each starts and how many bytes it takes.
+func (h Hold) each(ctx context.Context, backup string, at read.Cursor, give func(line []byte, start read.Cursor, size int)) {
 	paths, err := filepath.Glob(filepath.Join(h.Journal.Dir, backup+"*"))
 	if err != nil || len(paths) == 0 {
 		return
@@ -109,7 +131,7 @@ func (h Hold) count(ctx context.Context, backup string, at read.Cursor, loss *Lo
 			start := b.At(pos)
 			if start.First != at.First || start.Offset >= at.Offset {
 				start.From = stamp
-				loss.add(line, start, next-pos)
+				give(line, start, next-pos)
 			}
 			pos = next
 		}

@@ -67,6 +67,13 @@ func TestBackupsAreHeldUntilEachOutputHasThemAndWhatGoesEarlierIsCounted(t *test
 	if got := hold.Done(stamps); got != 1 {
 		t.Errorf("got %d done, want 1", got)
 	}
+	var want int64 // Of all backups but the first.
+	for _, line := range j.all[10:40] {
+		want += int64(len(line)) + 1
+	}
+	if status, err := Look(t.Context(), slow.StateDir, hold.Journal); err != nil || status.HeldBytes != want {
+		t.Errorf("slow holds %d bytes, %v; want %d", status.HeldBytes, err, want)
+	}
 	losses := hold.Losses(t.Context(), backups[:3])
 	if len(losses) != 1 || losses[0].Output != "slow" || losses[0].Lines != 16 {
 		t.Fatalf("losses: got %+v, want 16 lines of slow", losses)

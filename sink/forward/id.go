@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"hbjournal/sink/forward/durable"
+	"hbjournal/sink/journal"
 )
 
 // idFile is the name of a journal's id in its state directory.
@@ -110,7 +111,7 @@ func MakeID(dir, stateDir string) (ID, error) {
 func identityHere(id, dir string) identity {
 	is := identity{ID: id}
 	if text, err := os.ReadFile("/etc/machine-id"); err == nil && len(text) > 0 {
-		is.Machine = LineHash(append([]byte(id), text...))
+		is.Machine = journal.LineHash(append([]byte(id), text...))
 	}
 	if info, err := os.Stat(dir); err == nil {
 		is.Inode = inodeOf(info)

@@ -62,6 +62,7 @@ func Look(ctx context.Context, stateDir string, from read.Options) (Status, erro
 	}
 	s.Name, s.Address, s.Totals = filepath.Base(stateDir), record.Address, record.Figures
 	s.Cursor, s.Number, s.DeadBytes = record.Cursor.String(), record.Number, record.Dead
+	s.HeldBytes = heldBytes(from, record.Cursor.Cursor)
 	s.Running, err = isHeld(stateDir)
 	if err != nil {
 		return s, err

@@ -28,6 +28,8 @@ type Loop struct {
 	failing bool // the last lines were all refused for one reason
 	board   board
 	pace    time.Time // before it nothing more is sent, for Rate
+	heard   time.Time // when archivers were listened to last
+	deaf    time.Time // when the log was told last that they cannot be heard
 }
 
 // Open takes the state of an output and makes its loop, which owns the output from then on. An error may wrap ErrInUse or ErrState.
@@ -68,6 +70,9 @@ func (l *Loop) begin(begun bool) error {
 			return err
 		}
 		l.record.Journal, l.record.Cursor, l.dirty = l.opt.JournalID, position{at}, true
+	}
+	if _, held := l.hears(); held != l.record.Fleet.Held {
+		l.record.Fleet.Held, l.dirty = held, true
 	}
 	l.fresh = l.record.Number == 0 // Also of a process that ended before the receiver took anything.
 	if l.record.Address != l.opt.Address {
@@ -172,6 +177,9 @@ func (l *Loop) ship(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := l.hear(ctx); err != nil {
+		return err
+	}
 	until := l.record.Intent
 	l.batch.reset(l.record.Number, l.cutter.at)
 	err := l.cutter.fill(ctx, l.batch, until)
@@ -184,6 +192,7 @@ func (l *Loop) ship(ctx context.Context) error {
 	if err := l.cutter.follower.Sync(); err != nil {
 		return err
 	}
+	l.skip()
 	if err := l.intend(ctx, until); err != nil {
 		return err
 	}
@@ -219,11 +228,19 @@ func (l *Loop) idle(ctx context.Context) error {
 		return err
 	}
 	l.board.idle()
+	l.look()
 	if !l.failing {
 		l.works() // Whatever the trouble was, it is over: all is sent.
 	}
 	if l.opt.Once {
+		l.heard = time.Time{} // Once more, with what was sent meanwhile.
+		if err := l.hear(ctx); err != nil {
+			return err
+		}
 		return io.EOF
+	}
+	if _, hears := l.hears(); hears && (soon == 0 || soon > hearEvery) {
+		soon = hearEvery
 	}
 	if soon == 0 {
 		return l.cutter.wait(ctx)

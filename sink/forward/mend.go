@@ -23,7 +23,7 @@ func Forget(stateDir string) error {
 	}
 	defer lock.Close()
 	for _, name := range []string{
-		cursorFile, cursorFile + ".new", statusFile, statusFile + ".new", deadFile, againFile, againFile + ".new", againLock, deadLock, lockName,
+		cursorFile, cursorFile + ".new", statusFile, statusFile + ".new", deadFile, againFile, againFile + ".new", againLock, deadLock, lostFile, lostFile + ".new", lockName,
 	} {
 		if err := os.Remove(filepath.Join(stateDir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

@@ -28,7 +28,7 @@ func (k *knowing) Send(ctx context.Context, b *Batch) (Receipt, error) {
 		last := b.Slice(r.Acked-1, r.Acked)
 		at := last.From
 		at.Offset += int64(last.Size())
-		k.held = Held{At: at, Number: last.Number + 1, Last: LineHash(last.Line(0))}
+		k.held = Held{At: at, Number: last.Number + 1, Last: journal.LineHash(last.Line(0))}
 	}
 	return r, err
 }

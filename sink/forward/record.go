@@ -19,6 +19,9 @@ type Record struct {
 	Intent  *Intent   `json:"intent,omitempty"`
 	Dead    int64     `json:"dead"` // bytes of dead.jsonl that hold; what is behind them is of a batch that will be sent again
 	Run     run       `json:"run,omitzero"`
+	Gone    *Gone     `json:"gone,omitempty"`    // of which the receiver has not been told
+	Skipped []skipped `json:"skipped,omitempty"` // the newest last
+	Fleet   fleet     `json:"fleet,omitzero"`
 	Figures Totals    `json:"figures"`
 }
 
@@ -43,6 +46,7 @@ type Totals struct {
 	Lines      int64 `json:"lines"` // that the receiver took
 	Bytes      int64 `json:"bytes"`
 	Duplicates int64 `json:"duplicates"` // lines that the receiver said it had before
+	Again      int64 `json:"again"`      // lines that it took once more, since an archiver had asked for them
 	Refused    int64 `json:"refused"`    // lines put aside into dead.jsonl
 	Missed     int64 `json:"missed"`     // times that part of the journal was removed before it was read, or could not be read
 }

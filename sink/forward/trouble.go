@@ -41,12 +41,16 @@ func (l *Loop) trouble(ctx context.Context, err error) error {
 	before := l.board.class()
 	since, tries := l.board.trouble(t)
 	l.say(t, since, before != t.Class)
-	if l.opt.Once && l.opt.Now().Sub(since) >= l.opt.GiveUp {
+	left := l.opt.GiveUp - l.opt.Now().Sub(since)
+	if l.opt.Once && left <= 0 {
 		return fmt.Errorf("%w after %v: %w", errGivenUp, l.opt.GiveUp, err)
 	}
 	delay := rand.N(min(mostDelay, leastDelay<<min(tries-1, 20))) + 1
 	if t.After > 0 {
 		delay = min(t.After, mostAfter)
+	}
+	if l.opt.Once { // Whoever waits for the end gets one more try then, whatever the receiver asks for.
+		delay = min(delay, left)
 	}
 	l.look()
 	return pause(ctx, delay)
@@ -71,9 +75,13 @@ func (l *Loop) works() {
 	}
 }
 
-// look finds out how far behind the output is.
+// look finds out how far behind the output is, and what is held for it.
 func (l *Loop) look() {
-	if l.cutter == nil || !l.board.toLook() {
+	if !l.board.toLook() {
+		return
+	}
+	l.board.holds(heldBytes(l.opt.Journal, l.record.Cursor.Cursor))
+	if l.cutter == nil {
 		return
 	}
 	if behind, err := l.cutter.follower.Behind(); err == nil {
@@ -112,6 +120,9 @@ func (l *Loop) resume(ctx context.Context, held Held) error {
 		return fmt.Errorf("%w: the receiver holds lines of this journal already and takes them in order, so it would never get those "+
 			"between; a part of the past needs a place of its own there", ErrStop)
 	}
+	if r.Fleet.Back > 0 && held.Number == r.Fleet.Back {
+		return nil // Nothing was sent since going back for an archiver.
+	}
 	if held.Number >= r.Taken && held.Number <= r.Number && !l.fresh && !r.Moved {
 		return nil
 	}
@@ -123,9 +134,9 @@ func (l *Loop) resume(ctx context.Context, held Held) error {
 	if i := r.Intent; i != nil && (held.At.First != i.To.First || held.At.Offset >= i.To.Offset) {
 		r.Intent = nil
 	}
-	r.Figures.Lines += max(0, held.Number-r.Number)
+	r.Figures.Lines += max(0, held.Number-max(r.Number, r.Fleet.High))
 	r.Cursor, r.Number, r.Taken, r.Run, l.dirty, l.fresh = position{held.At}, held.Number, held.Number, run{}, true, false
-	r.Moved = false
+	r.Moved, r.Gone, r.Fleet.Back = false, nil, 0
 	if err := l.settle(ctx); err != nil {
 		return err
 	}

@@ -94,11 +94,7 @@ func compact(dst, src []byte) (int, error) {
 			}
 		}
 
-		for i = skipSpace(src, i); open.depth > 0 && i < len(src) && src[i] == open.closer; o++ {
-			dst[o] = open.closer
-			open.pop()
-			i = skipSpace(src, i+1)
-		}
+		i, o = closeLevels(dst, src, skipSpace(src, i), o, &open)
 		switch {
 		case open.depth == 0 && i == len(src):
 			return o, nil
@@ -110,6 +106,16 @@ func compact(dst, src []byte) (int, error) {
 		dst[o] = ','
 		i, o = skipSpace(src, i+1), o+1
 	}
+}
+
+// closeLevels copies the brackets that end here.
+func closeLevels(dst, src []byte, i, o int, open *levels) (int, int) {
+	for ; open.depth > 0 && i < len(src) && src[i] == open.closer; o++ {
+		dst[o] = open.closer
+		open.pop()
+		i = skipSpace(src, i+1)
+	}
+	return i, o
 }
 
 // unexpected is the error of a text that is not as it should be at byte i, or ends there.

@@ -46,3 +46,23 @@ func placesOf(members []Member, from int) map[string]int {
 	}
 	return places
 }
+
+// AppendElements appends the elements of array to dst, in their order: JSON texts, which are part of the array's. What is no
+// array has none, and what stops being one has those before that place.
+func AppendElements(dst [][]byte, array []byte) [][]byte {
+	i := skipSpace(array, 0)
+	if i == len(array) || array[i] != '[' {
+		return dst
+	}
+	for {
+		i = skipSpace(array, i+1)
+		end := valueEnd(array, i, 1)
+		if end == none {
+			return dst
+		}
+		dst = append(dst, array[i:end])
+		if i = skipSpace(array, end); i >= len(array) || array[i] != ',' {
+			return dst
+		}
+	}
+}

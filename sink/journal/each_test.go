@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -31,4 +32,20 @@ func TestOfAMemberThatStandsTwiceTheLastOneCountsAtTheFirstPlace(t *testing.T) {
 		fmt.Fprintf(&many, `,"k%d":%d`, i, i)
 	}
 	f("{"+strings.Replace(many.String(), ",,", ",", 1)+"}", strings.TrimSpace(want.String()))
+}
+
+func TestElementsOfAnArray(t *testing.T) {
+	f := func(array, want string) {
+		t.Helper()
+		if got := string(bytes.Join(AppendElements(nil, []byte(array)), []byte("|"))); got != want {
+			t.Errorf("%s: got %q, want %q", array, got, want)
+		}
+	}
+	f(`[1,"a,]",[2,[3]], {"b":[4]} ,null]`, `1|"a,]"|[2,[3]]|{"b":[4]}|null`)
+	f(` [ true ] `, `true`)
+	f(`[]`, ``)
+	f(`{"a":1}`, ``)
+	f(``, ``)
+	f(`[1,2`, `1|2`)
+	f(`[1,,2]`, `1`)
 }

@@ -122,6 +122,9 @@ func (g *Glob) Match(value []byte) bool {
 	return g.match(unsafe.String(unsafe.SliceData(value), len(value)))
 }
 
+// MatchText is Match for a text that is no JSON.
+func (g *Glob) MatchText(text string) bool { return g.match(text) }
+
 // match reports whether the whole text matches.
 func (g *Glob) match(text string) bool {
 	part, pos := 0, 0

@@ -128,6 +128,8 @@ func Text(value []byte) string {
 	switch {
 	case isNull(value):
 		return ""
+	case len(value) > 1 && value[0] == '"' && bytes.IndexByte(value, '\\') < 0:
+		return string(value[1 : len(value)-1])
 	case len(value) > 0 && value[0] == '"':
 		return gjson.ParseBytes(value).String()
 	}

@@ -22,6 +22,8 @@ const (
 	eventDuplicate = "duplicate"
 	eventSeal      = "seal"
 	eventPruned    = "pruned"
+	eventStored    = "stored"
+	eventTakeover  = "takeover"
 )
 
 // IsNote reports whether a message is the journal's own, and came from no sender. Of a key that stands twice, here as
@@ -148,6 +150,47 @@ type PrunedNote struct {
 	Edge   [][32]byte
 }
 
+// StoredNote says what the bytes of compressed and encrypted backups are, so that they can be checked without being read.
+type StoredNote struct {
+	Origin string // of the tree that From counts in
+	From   uint64 // the first line of the first of these backups, as an index into the tree
+	Number uint64 // of the packing that this note follows; those before it count
+	Files  uint64 // how many they are
+	SHA256 [32]byte
+}
+
+// Append appends the note's message.
+func (n StoredNote) Append(dst []byte) []byte {
+	dst = appendEvent(dst, eventStored)
+	dst = append(dst, `,"origin":`...)
+	dst = appendString(dst, n.Origin)
+	dst = append(dst, `,"from":`...)
+	dst = strconv.AppendUint(dst, n.From, 10)
+	dst = append(dst, `,"number":`...)
+	dst = strconv.AppendUint(dst, n.Number, 10)
+	dst = append(dst, `,"files":`...)
+	dst = strconv.AppendUint(dst, n.Files, 10)
+	dst = append(dst, `,"sha256":"`...)
+	dst = base64.StdEncoding.AppendEncode(dst, n.SHA256[:])
+	return append(dst, `"}`...)
+}
+
+// ParseStoredNote reads a message that Append has made; false: it is none. What is missing in it is zero.
+func ParseStoredNote(message []byte) (n StoredNote, ok bool) {
+	v, ok := parseNote(message, eventStored)
+	if !ok {
+		return n, false
+	}
+	n = StoredNote{
+		Origin: Text(v[noteOrigin]), From: parseCount(v[noteFrom]), Number: parseCount(v[noteNumber]), Files: parseCount(v[noteFiles]),
+	}
+	sum, err := base64.StdEncoding.Strict().DecodeString(Text(v[noteSHA256]))
+	if err == nil && len(sum) == len(n.SHA256) {
+		n.SHA256 = [32]byte(sum)
+	}
+	return n, true
+}
+
 // maxEdge is how many hashes an edge has at most: one for each bit of a count.
 const maxEdge = 64
 
@@ -204,6 +247,32 @@ func parseEdge(value []byte) [][32]byte {
 	return edge
 }
 
+// TakeoverNote says that from here on the lines are those of another journal, which went on under the name of the one before.
+// An archive writes it.
+type TakeoverNote struct {
+	Journal string // the id of the journal that goes on
+	Before  string // the id of the one before
+}
+
+// Append appends the note's message.
+func (n TakeoverNote) Append(dst []byte) []byte {
+	dst = appendEvent(dst, eventTakeover)
+	dst = append(dst, `,"journal":`...)
+	dst = appendString(dst, n.Journal)
+	dst = append(dst, `,"before":`...)
+	dst = appendString(dst, n.Before)
+	return append(dst, '}')
+}
+
+// ParseTakeoverNote reads a message that Append has made; false: it is none. What is missing in it is empty.
+func ParseTakeoverNote(message []byte) (n TakeoverNote, ok bool) {
+	v, ok := parseNote(message, eventTakeover)
+	if !ok {
+		return n, false
+	}
+	return TakeoverNote{Journal: Text(v[noteJournal]), Before: Text(v[noteBefore])}, true
+}
+
 func appendTextUnlessEmpty(dst []byte, key, text string) []byte {
 	if text == "" {
 		return dst
@@ -242,13 +311,19 @@ const (
 	noteBefore
 	noteLimit
 	noteEdge
+	noteFrom
+	noteNumber
+	noteFiles
+	noteSHA256
+	noteJournal
 	noteFieldCount
 )
 
 type noteValues [noteFieldCount][]byte
 
 var noteFields = NewLookup("event", "first", "last", "reason", "lost", "count", "source_ip",
-	"origin", "began", "broken", "adopted", "at", "checkpoint", "before", "limit", "edge")
+	"origin", "began", "broken", "adopted", "at", "checkpoint", "before", "limit", "edge",
+	"from", "number", "files", "sha256", "journal")
 
 // parseNote finds the fields of a note about event; false: message is no such note.
 func parseNote(message []byte, event string) (v noteValues, ok bool) {

@@ -23,6 +23,17 @@ func TestNotesAreTheDocumentedMessages(t *testing.T) {
 		`{"ID":"JRN","event":"duplicate","count":1,"first":0.000,"last":-0.001,"source_ip":"fe80::1"}`)
 }
 
+func TestNoteOfATakeoverIsTheDocumentedMessage(t *testing.T) {
+	want := TakeoverNote{Journal: "new", Before: "ol\"d"}
+	text := want.Append(nil)
+	if string(text) != `{"ID":"JRN","event":"takeover","journal":"new","before":"ol\"d"}` {
+		t.Errorf("got %s", text)
+	}
+	if got, ok := ParseTakeoverNote(text); !ok || got != want {
+		t.Errorf("got %+v, %v; want %+v", got, ok, want)
+	}
+}
+
 func TestNotesOfTheSealAreTheDocumentedMessages(t *testing.T) {
 	f := func(got []byte, want string) {
 		t.Helper()
@@ -34,6 +45,8 @@ func TestNotesOfTheSealAreTheDocumentedMessages(t *testing.T) {
 		`{"ID":"JRN","event":"seal","origin":"example.com/hb","began":true}`)
 	f(SealNote{Origin: "x/2", Began: true, Broken: "ends early", Checkpoint: "x\n1\n"}.Append(nil),
 		`{"ID":"JRN","event":"seal","origin":"x/2","began":true,"broken":"ends early","checkpoint":"x\n1\n"}`)
+	f(StoredNote{Origin: "x", From: 7, Number: 3, Files: 2}.Append(nil),
+		`{"ID":"JRN","event":"stored","origin":"x","from":7,"number":3,"files":2,"sha256":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}`)
 	f(SealNote{Origin: "x", Adopted: 7}.Append(nil), `{"ID":"JRN","event":"seal","origin":"x","adopted":7}`)
 	f(PrunedNote{Origin: "x", Before: 3, Limit: "max_age", Edge: [][32]byte{{}, {31: 1}}}.Append(nil),
 		`{"ID":"JRN","event":"pruned","origin":"x","before":3,"limit":"max_age","edge":[`+
@@ -128,6 +141,19 @@ func FuzzSealNote(f *testing.F) {
 			t.Fatalf("%s is not compact JSON: %v", message, err)
 		}
 		if got, ok := ParseSealNote(message); !ok || got != want {
+			t.Errorf("got %+v, %v; want %+v", got, ok, want)
+		}
+	})
+}
+
+func FuzzStoredNote(f *testing.F) {
+	f.Add("x", uint64(1000), uint64(7), uint64(3), []byte("01234567890123456789012345678901"))
+	f.Fuzz(func(t *testing.T, origin string, from, number, files uint64, sum []byte) {
+		if !utf8.ValidString(origin) || len(sum) < 32 {
+			t.Skip()
+		}
+		want := StoredNote{origin, from % (1 << 53), number % (1 << 53), files % (1 << 53), [32]byte(sum[:32])}
+		if got, ok := ParseStoredNote(want.Append(nil)); !ok || got != want {
 			t.Errorf("got %+v, %v; want %+v", got, ok, want)
 		}
 	})

@@ -172,12 +172,16 @@ func basesOf(paths []string) (bases []string) {
 	if base, ok := BaseOf(shortest); ok {
 		bases = append(bases, base)
 	}
-	return append(bases, shortest)
+	bases = append(bases, shortest)
+	if base, ok := sameBase(paths); ok {
+		bases = append(bases, base)
+	}
+	return bases
 }
 
 // BaseOf returns the base of a backup's name, or of one that logrotate makes, guessed from the name alone; false: it is
 // neither. Of the names that logrotate makes, only those of a journal with an extension are known: host-1 may well be a
-// journal, and messages.journal-1 is hardly one.
+// journal, and messages.journal-1 is hardly one. Bases also looks at the names beside it.
 func BaseOf(name string) (base string, ok bool) {
 	if m := backupBase.FindStringSubmatch(name); m != nil {
 		return m[1], true

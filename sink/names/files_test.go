@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -142,4 +143,34 @@ func TestLogrotatesFilesAreNoBackupsAndLeaveTheNewestStamp(t *testing.T) {
 	if err != nil || len(backups) != 1 || backups[0].Name != backup(1) || !newest.Equal(start.Add(time.Second)) {
 		t.Errorf("got %v, newest %v, error %v, want the one backup and its stamp", backups, newest, err)
 	}
+}
+
+func TestBasesOfNamesWithoutExtensionFollowFromThoseBesideThem(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "live"))
+	f := func(want string, named ...string) {
+		t.Helper()
+		paths := make([]string, len(named))
+		for i, name := range named {
+			paths[i] = filepath.Join(dir, name)
+		}
+		if got := strings.Join(Bases(paths), " "); got != want {
+			t.Errorf("%v: got %s, want %s", named, got, want)
+		}
+		_, ordered := Sort(paths)
+		if one := len(slices.Compact(strings.Fields(want))) == 1; ordered != one {
+			t.Errorf("%v: one journal is %v, want %v", named, ordered, one)
+		}
+	}
+	f("hb hb", "hb.1", "hb.2.gz")
+	f("hb hb hb", "hb", "hb.1", "hb.2.gz")
+	f("hb hb", "hb-20260328.gz", "hb-20260327")
+	f("hb hb", "hb.1.gz", "hb.1")
+	f("live live", "live.1", "live.2")
+	f("live", "live.1")
+	f("web.1 web.2", "web.1", "web.2")
+	f("host-1 host-2.gz", "host-1", "host-2.gz")
+	f("10.0.0.1.gz 10.0.0.2.gz", "10.0.0.1.gz", "10.0.0.2.gz")
+	f("a b.1.gz", "a", "b.1.gz")
+	f("messages.journal messages.journal", "messages.journal.1", "messages.journal.2.gz")
 }

@@ -1,13 +1,14 @@
 package rotate
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -62,7 +63,8 @@ func (f *File) Compress(stop <-chan struct{}) {
 	p := &pace{stop: stop, restful: f.opts.OnRotate != nil, resumed: time.Now()}
 	err := f.mendRest(p)
 	if err == nil {
-		err = f.compressAll(p)
+		r := &round{f: f, p: p, failed: make(map[string]attempt), tried: make(map[time.Time]bool)}
+		err = r.run()
 	}
 	if errors.Is(err, errStopped) {
 		return
@@ -89,72 +91,6 @@ func (f *File) noteCompression(err error) {
 	}
 }
 
-// compressAll tries every backup whose time has come. Its error is about the oldest of those that failed.
-func (f *File) compressAll(p *pace) (first error) {
-	if err := removeIf(f.packedPath()); err != nil {
-		return err
-	}
-	failed, tried := make(map[string]attempt), make(map[time.Time]bool)
-	var oldest time.Time // of those that failed
-	for {
-		rotations := f.countRotations()
-		todo, err := f.unpacked()
-		if err != nil {
-			return err
-		}
-		held := f.held(todo)
-		todo = slices.DeleteFunc(todo, func(s stock) bool { return tried[s.stamp] || held[s.stamp] })
-		if len(todo) == 0 {
-			f.packing.failed = failed
-			return first
-		}
-		for i, s := range todo {
-			if i > 0 && rotations != f.countRotations() {
-				break // What has been rotated meanwhile may have to come before the rest.
-			}
-			tried[s.stamp] = true
-			last, err := f.try(s, p)
-			if err != nil {
-				return err
-			}
-			if last.err == nil {
-				continue
-			}
-			failed[s.files[0].Name] = last
-			if first == nil || s.stamp.Before(oldest) {
-				first, oldest = last.err, s.stamp
-			}
-		}
-	}
-}
-
-func (f *File) countRotations() uint64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.rotations
-}
-
-// try packs one backup, if its time has come, and returns how that went. The error is that it was stopped.
-func (f *File) try(s stock, p *pace) (attempt, error) {
-	name := s.files[0].Name
-	last := f.packing.failed[name]
-	if last.waits(f.opts.Now()) {
-		return last, nil
-	}
-	verb := "compress"
-	if f.opts.Encrypter != nil {
-		verb = "encrypt"
-	}
-	err := f.packStock(s, p)
-	switch {
-	case isStopped(err):
-		return attempt{}, err
-	case err != nil:
-		return last.next(fmt.Errorf("%s %s: %w", verb, name, err), f.opts.Now()), nil
-	}
-	return attempt{}, nil
-}
-
 // packStock packs a backup, or finishes what a crash left half done.
 func (f *File) packStock(s stock, p *pace) error {
 	switch {
@@ -177,11 +113,14 @@ func (f *File) pack(b names.Backup, to form, p *pace) error {
 		// Gone, or not yet rotated away: nothing to do, or not now.
 		return errors.Join(ignoreMissing(err), closeIf(source))
 	}
-	packed, err := f.packAside(source, info, to, p)
+	f.at(stepBegun)
+	packed, sum, err := f.packAside(source, info, to, p)
 	if err := errors.Join(err, source.Close()); err != nil {
 		return errors.Join(err, removeIf(packed))
 	}
 	final := to.nameOf(b)
+	f.tellPacked(b, final, packed, sum)
+	f.at(stepTold)
 	size, err := f.publish(packed, b, final, info)
 	if err != nil || size == 0 {
 		return errors.Join(err, removeIf(packed))
@@ -196,8 +135,23 @@ func (f *File) pack(b names.Backup, to form, p *pace) error {
 	return nil
 }
 
-// packedPath is where the packed copy lies until it is whole.
-func (f *File) packedPath() string { return filepath.Join(f.opts.stateDir(), "compressing") }
+// packedPath is where a packed copy lies until it is whole; depth is that of the interruption in which it is made.
+func (f *File) packedPath(depth int) string {
+	path := filepath.Join(f.opts.stateDir(), "compressing")
+	if depth > 0 {
+		path += "." + strconv.Itoa(depth)
+	}
+	return path
+}
+
+// removePacked removes the copies that were not made whole.
+func (f *File) removePacked() error {
+	var errs []error
+	for depth := range maxDepth + 1 {
+		errs = append(errs, removeIf(f.packedPath(depth)))
+	}
+	return errors.Join(errs...)
+}
 
 func (f *File) countPacked(to form, bytes, packed int64) {
 	f.figures.change(func(s *Stats) {
@@ -229,26 +183,34 @@ func openPlain(path string) (*os.File, fs.FileInfo, error) {
 }
 
 // packAside makes the packed copy of source in the state directory, with its mode and time, on the disk and
-// compared. It returns the copy's path, also when it failed half-way; "" if there is no copy.
-func (f *File) packAside(source *os.File, info fs.FileInfo, to form, p *pace) (path string, err error) {
+// compared. It returns the copy's path, also when it failed half-way, and its SHA-256; "" if there is no copy.
+func (f *File) packAside(source *os.File, info fs.FileInfo, to form, p *pace) (path string, sum [sha256.Size]byte, err error) {
 	free, err := freeBytes(f.opts.Dir)
 	if err == nil && free < info.Size()+f.opts.MinFreeBytes {
-		return "", fmt.Errorf("%d bytes are free on the disk: not enough for a copy beside its %d bytes", free, info.Size())
+		return "", sum, fmt.Errorf("%d bytes are free on the disk: not enough for a copy beside its %d bytes", free, info.Size())
 	}
-	path = f.packedPath()
+	path = f.packedPath(p.depth)
 	packed, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|openNoFollow, 0o600)
 	if err != nil {
-		return "", err
+		return "", sum, err
 	}
-	err = fillPacked(packed, source, info, to, p)
-	return path, errors.Join(err, packed.Close())
+	sum, err = f.fillPacked(packed, source, info, to, p)
+	return path, sum, errors.Join(err, packed.Close())
 }
 
-func fillPacked(packed, source *os.File, info fs.FileInfo, to form, p *pace) error {
-	back, err := to.write(packed, pacedReader{source, p}, info)
+func (f *File) fillPacked(packed, source *os.File, info fs.FileInfo, to form, p *pace) (sum [sha256.Size]byte, err error) {
+	hash := sha256.New()
+	back, err := to.write(io.MultiWriter(packed, hash), pacedReader{source, p}, info)
 	if err != nil {
-		return err
+		return sum, err
 	}
+	hash.Sum(sum[:0])
+	f.at(stepWritten)
+	return sum, f.settlePacked(packed, source, info, back, to, p)
+}
+
+// settlePacked makes the copy durable, and compares it with what it is a copy of.
+func (f *File) settlePacked(packed, source *os.File, info fs.FileInfo, back func(io.Reader) (io.Reader, error), to form, p *pace) error {
 	if err := packed.Chmod(info.Mode().Perm()); err != nil {
 		return err
 	}
@@ -258,6 +220,7 @@ func fillPacked(packed, source *os.File, info fs.FileInfo, to form, p *pace) err
 	if err := packed.Sync(); err != nil {
 		return err
 	}
+	f.at(stepSynced)
 	if err := rewind(packed, source); err != nil {
 		return err
 	}
@@ -307,6 +270,7 @@ func (f *File) publish(packed string, b, final names.Backup, info fs.FileInfo) (
 	if err := rename(packed, filepath.Join(f.opts.Dir, final.Name)); err != nil {
 		return 0, err
 	}
+	f.at(stepNamed)
 	return copied.Size(), f.dropPlain(b, final, copied.Size())
 }
 
@@ -321,7 +285,9 @@ func (f *File) dropPlain(b, packed names.Backup, bytes int64) error {
 	if err := syncDirectory(f.opts.Dir); err != nil {
 		return f.listNext(err)
 	}
+	f.at(stepSure)
 	err := os.Remove(filepath.Join(f.opts.Dir, b.Name))
+	f.at(stepRemoved)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f.listNext(ignoreMissing(os.Remove(filepath.Join(f.opts.Dir, packed.Name))))
 	}

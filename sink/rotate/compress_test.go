@@ -98,7 +98,7 @@ func TestStoppedCompressionLeavesThePlainBackupAndIsDoneNextTime(t *testing.T) {
 		f.Compress(stop)
 	}()
 	for deadline := time.Now().Add(10 * time.Second); ; {
-		if info, err := os.Stat(f.packedPath()); err == nil && info.Size() > 0 {
+		if info, err := os.Stat(f.packedPath(0)); err == nil && info.Size() > 0 {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -292,7 +292,7 @@ func TestBackupThatIsTakenAwayWhileItIsCompressed(t *testing.T) {
 				t.Fatal(err)
 			}
 			b := parsed(t, plain)
-			packed, err := f.packAside(source, info, f.formOf(b, stock{files: []names.Backup{b}}), new(pace))
+			packed, _, err := f.packAside(source, info, f.formOf(b, stock{files: []names.Backup{b}}), new(pace))
 			if err := errors.Join(err, source.Close()); err != nil {
 				t.Fatal(err)
 			}
@@ -342,7 +342,7 @@ func TestCopyThatIsNotTheSameIsThrownAway(t *testing.T) {
 		if _, err := source.Seek(4, io.SeekStart); err != nil {
 			t.Fatal(err)
 		}
-		_, err = f.packAside(source, info, form{compression: c}, new(pace))
+		_, _, err = f.packAside(source, info, form{compression: c}, new(pace))
 		checkIs(t, err, errDiffers)
 	}
 }

@@ -53,6 +53,7 @@ type File struct {
 	inventory inventory  // guarded by tidying
 	witness   witness    // of the directory
 	packing   packing
+	step      func(string) // nil but in tests
 
 	reserve reserve
 	figures figures

@@ -14,12 +14,7 @@ import (
 	"hbjournal/sink/names"
 
 	"github.com/rs/zerolog"
-	"go.uber.org/goleak"
 )
-
-func TestMain(m *testing.M) { // The benchmarks run lumberjack, which leaves this one behind.
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun"))
-}
 
 const name = "messages.journal"
 

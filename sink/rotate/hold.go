@@ -6,7 +6,8 @@ import (
 	"hbjournal/sink/names"
 )
 
-// A Holder has a say in pruning: what it needs is kept beyond the limits, up to Options.HoldBytes. It is called without the File locked.
+// A Holder has a say in pruning: what it needs is kept beyond the limits, up to Options.HoldBytes, and it is told of what goes all the
+// same, with HoldBytes 0 too. It is called without the File locked.
 type Holder interface {
 	// Done is how many of the backups with these stamps, oldest first, are not needed any more. It costs little.
 	Done(stamps []time.Time) int
@@ -14,9 +15,9 @@ type Holder interface {
 	Losing(backups []string)
 }
 
-// doneWith is how many of the oldest backups nobody holds; without a Holder all.
+// doneWith is how many of the oldest backups nobody needs; without a Holder all.
 func (f *File) doneWith(stocks []stock) int {
-	if f.opts.Holder == nil || f.opts.HoldBytes == 0 || len(stocks) == 0 {
+	if f.opts.Holder == nil || len(stocks) == 0 {
 		return len(stocks)
 	}
 	stamps := make([]time.Time, len(stocks))

@@ -60,3 +60,19 @@ func TestWhatIsHeldStaysBeyondTheLimitsUpToItsBudgetAndIsToldWhenItGoes(t *testi
 		t.Errorf("nothing is held: got %d files, lost %v; want 3", got, h.lost)
 	}
 }
+
+func TestWhatNobodyMayHoldGoesByTheLimitsAndIsTold(t *testing.T) {
+	c := at("2026-03-28 12:00:00")
+	h := &holder{t: t, from: c.at.Add(time.Second)}
+	f := open(t, Options{Now: c.now, MaxBackups: 2, Holder: h})
+	h.file = f
+	for range 5 {
+		write(t, f, "a line\n")
+		rotate(t, f)
+		c.at = c.at.Add(time.Second)
+	}
+	checkNames(t, f, "", ".20260328-120003", ".20260328-120004")
+	if want := []string{f.opts.Name + ".20260328-120001", f.opts.Name + ".20260328-120002"}; !slices.Equal(h.lost, want) {
+		t.Errorf("told of %v, want %v: the first was not needed any more", h.lost, want)
+	}
+}

@@ -98,7 +98,7 @@ func (f *File) recover() error {
 	}
 	if f.opts.Encrypter != nil {
 		// A copy that was left half done without an Encrypter could be read by all.
-		if err := removeIf(f.packedPath()); err != nil {
+		if err := f.removePacked(); err != nil {
 			return fmt.Errorf("remove what was left of a compression: %w", err)
 		}
 	}

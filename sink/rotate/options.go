@@ -55,7 +55,7 @@ type Options struct {
 	Sealer Sealer // of what is written; nil: none
 
 	Holder    Holder // of backups; nil: none
-	HoldBytes int64  // live file and backups together, up to which what the Holder needs is kept beyond the limits; 0: nothing is
+	HoldBytes int64  // live file and backups together, up to which what the Holder needs is kept beyond the limits; 0: nothing is, and the Holder is told
 
 	Now func() time.Time // nil: time.Now
 	Log zerolog.Logger   // rotations, removals, and changes from outside; zero value: silent

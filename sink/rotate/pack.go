@@ -37,6 +37,9 @@ type pace struct {
 	stop    <-chan struct{} // closed: the work is to end with errStopped
 	restful bool            // false: there is nobody to give way to
 	resumed time.Time
+
+	interrupt func() error // what comes before the next step; nil: nothing
+	depth     int          // of interruptions
 }
 
 const (
@@ -50,6 +53,11 @@ func (p *pace) step() error {
 	case <-p.stop:
 		return errStopped
 	default:
+	}
+	if p.interrupt != nil {
+		if err := p.interrupt(); err != nil {
+			return err
+		}
 	}
 	worked := time.Since(p.resumed)
 	if !p.restful || worked < paceStep {

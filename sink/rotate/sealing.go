@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -9,7 +10,7 @@ import (
 	"hbjournal/sink/names"
 )
 
-// A Sealer is told what becomes of the files, so that what was written can be proved. But for Pruning, it is called with the File
+// A Sealer is told what becomes of the files, so that what was written can be proved. But for Packed and Pruning, it is called with the File
 // locked: it must not block or call the File.
 type Sealer interface {
 	// Wrote: all of the live file up to size, from where it was, are whole lines that were given to Write.
@@ -19,6 +20,9 @@ type Sealer interface {
 	// Turned: the live file is another one now, of this size. The one before has the name backup, or "" if someone else renamed
 	// or removed it.
 	Turned(backup string, size int64)
+	// Packed: the text of the backup of this name is about to be in the file stored only, of so many bytes that have this SHA-256. It
+	// may take seconds, and is called again if that is put off.
+	Packed(backup, stored string, bytes int64, sum [sha256.Size]byte)
 	// Pruning: these backups, oldest first and without endings, are removed for a limit when it returns. It may take seconds.
 	Pruning(backups []string, limit string)
 }
@@ -30,6 +34,9 @@ func (unsealed) Wrote(int64)              {}
 func (unsealed) Changed(_, _ int64)       {}
 func (unsealed) Turned(string, int64)     {}
 func (unsealed) Pruning([]string, string) {}
+
+// Packed implements Sealer.
+func (unsealed) Packed(string, string, int64, [sha256.Size]byte) {}
 
 // Lines is the length of the whole lines in the live file.
 func (f *File) Lines() int64 {
@@ -76,6 +83,13 @@ func (f *File) SyncAll() error {
 		f.moved = true
 	}
 	return err
+}
+
+// tellPacked tells the Sealer what the copy of b is whose place will be final.
+func (f *File) tellPacked(b, final names.Backup, packed string, sum [sha256.Size]byte) {
+	if info, err := os.Lstat(packed); err == nil {
+		f.opts.Sealer.Packed(names.OfBackup(f.opts.Name, b.Stamp), final.Name, info.Size(), sum)
+	}
 }
 
 // tellPruning tells the Sealer which backups are about to go, and why.

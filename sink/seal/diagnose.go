@@ -23,6 +23,10 @@ func (v *verifier) diagnose(ctx context.Context, p *pass) error {
 	}
 	v.judgeBegin(p)
 	v.judgeEncrypted(p)
+	if s := v.standing.Pruned; v.known && s != nil && s.Before > v.head.Size {
+		v.fault("", 0, "rolled back: lines to %s were pruned under a newer checkpoint than the last one, which is of %s",
+			comma(s.Before-1), comma(v.head.Size))
+	}
 	tree := p.start.tree.clone()
 	d := &diagnosis{v: v, p: p, seen: map[int64]bool{}, tree: &tree}
 	t := tracer{ledger: v.ledger, tree: &tree, begins: p.start.begins, onFile: d.file, onLeaf: d.leaf}
@@ -223,7 +227,7 @@ func (d *diagnosis) missing() {
 		gone = max(gone, s.Before)
 	}
 	for _, r := range d.v.ledger.files {
-		if d.seen[r.Number] || r.Count == 0 || r.First+r.Count <= gone || slices.Contains(d.p.encrypted, r.Name) {
+		if d.seen[r.Number] || r.Count == 0 || r.First+r.Count <= gone || d.p.isEncrypted(r) {
 			continue
 		}
 		d.v.fault("", 0, "lines %s to %s are missing: %s", comma(r.First), comma(r.First+r.Count-1), r.Name)

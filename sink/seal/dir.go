@@ -34,6 +34,12 @@ func (d dir) numbered(sub string, index int64) string {
 	return d.path(sub, fmt.Sprintf("%020d", index))
 }
 
+// HasCheckpoint reports whether a journal has a seal of its own in this directory, from DirOf.
+func HasCheckpoint(sealDir string) bool {
+	_, err := os.Lstat(dir(sealDir).path(fileCheckpoint))
+	return err == nil
+}
+
 // make makes the directory, and those below it.
 func (d dir) make() error {
 	for _, sub := range []string{"", dirLeaves, dirEdges} {

@@ -46,6 +46,20 @@
 // first that is kept, and the edge before it, so that the rest verifies without any state. A file that is missing without
 // that was stolen.
 //
+// # Compressed and encrypted files
+//
+// Before a compressed or encrypted copy takes the place of a plain file, its size and SHA-256 go into files, and then a note into
+// the journal whose digest is over all such records. So who has no identity still sees that the stored bytes of encrypted files are
+// those that were written, each in its place.
+//
+// # Copies
+//
+// An archive's copy of a journal has the lines, with the checkpoints among them, and none of the state. The tree is computed over it in
+// all ways that may be right (threads), until a checkpoint tells which is. A Copied keeps, for each file that an archive removes or
+// encrypts, the edges behind it:
+//
+//	seal/behind/<name>    the edges of all threads at the end of the file that was rotated to this name
+//
 // # What it does not do
 //
 // It does not keep the machine's owner from signing another history: only a checkpoint that lies elsewhere does, which is

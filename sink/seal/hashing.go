@@ -15,16 +15,21 @@ const (
 	maxLine = 64 << 20
 )
 
-// hash hashes all that was written by now, and notes what was pruned meanwhile.
+// hash hashes all that was written by now, and notes what was packed and pruned meanwhile. Hashes that do not fill a block wait
+// in memory: each write costs more than what it writes.
 func (w *work) hash() error {
 	if w.stopped != nil || !w.running {
 		return w.stopped
 	}
 	for {
+		if w.givesUp() {
+			return errors.Join(errUnfinished, w.flush())
+		}
+		w.notePacked()
 		w.prune()
 		f, one := w.s.nextSpan()
 		if f == nil {
-			return w.flush()
+			return nil
 		}
 		var err error
 		if one == nil {
@@ -38,6 +43,16 @@ func (w *work) hash() error {
 		if len(w.leaves.pending) > readBytes {
 			_ = w.flush() // What does not go stays pending, and is told at the end.
 		}
+	}
+}
+
+// givesUp reports whether the journal is being closed, and that has taken long enough.
+func (w *work) givesUp() bool {
+	select {
+	case <-w.giveUp: // Never, while it is nil.
+		return true
+	default:
+		return false
 	}
 }
 
@@ -106,6 +121,7 @@ func (w *work) hashSpan(f *source, one span) error {
 		return errMidLine
 	}
 	w.hashText(f, one.from, text)
+	w.s.at(stepHashed)
 	w.s.advance(f, int64(len(text)-1))
 	return nil
 }
@@ -138,7 +154,7 @@ func (w *work) readLines(file *os.File, one span) ([]byte, error) {
 
 // hashText puts the lines of text[1:] into the tree; at is the offset of the first one.
 func (w *work) hashText(f *source, at int64, text []byte) {
-	notes := bytes.Contains(text, []byte("JRN")) // A quote before it would make this a hundred times slower.
+	notes := bytes.Contains(text, []byte(noteMark))
 	hashLines(text, func(h Hash, start int) {
 		line := func() []byte { // Its newline may be overwritten already, but not what is behind.
 			rest := text[start:]
@@ -179,6 +195,10 @@ func (w *work) look(line []byte, index int64) bool {
 		w.notes.sawPruned(p.Before, index)
 		return true
 	}
+	if n, ok := storedNoteIn(line, w.origin); ok {
+		w.notes.stored = &n
+		return true
+	}
 	return false
 }
 
@@ -193,6 +213,7 @@ func (w *work) count(h Hash, own bool) {
 	w.leaves.add(h)
 	if !own {
 		w.since.lines++
+		w.since.all++
 		w.since.closing = false
 	}
 }
@@ -256,7 +277,9 @@ func (w *work) endFile(r *fileRecord, name string) error {
 	for i := range w.tiles {
 		err = errors.Join(err, w.tiles[i].sync())
 	}
-	return errors.Join(err, w.ledger.put(r, true))
+	err = errors.Join(err, w.ledger.put(r, true))
+	w.s.at(stepEnded)
+	return err
 }
 
 // flush writes the hashes that wait.

@@ -2,7 +2,6 @@ package seal
 
 import (
 	"path/filepath"
-	"slices"
 	"time"
 )
 
@@ -57,26 +56,16 @@ func (v *verifier) judgePruned(p *pass) {
 		v.remark("lines 0 to %s pruned (journal_%s)", comma(before-1), gone.Limit)
 	}
 	v.judgeEncrypted(p)
+	v.judgeJumps(p)
 	if first > gone.Before && !v.isEncrypted(p, gone.Before, first) {
 		v.fault("", 0, "lines %s to %s are missing%s", comma(gone.Before), comma(first-1), v.filesOf(gone.Before, first))
-	}
-}
-
-// judgeEncrypted says which files were not checked.
-func (v *verifier) judgeEncrypted(p *pass) {
-	switch n := len(p.encrypted); n {
-	case 0:
-	case 1:
-		v.fault(p.encrypted[0], 0, "the file is encrypted and was not checked: give --identity")
-	default:
-		v.fault(p.encrypted[0], 0, "%d files from here on are encrypted and were not checked: give --identity", n)
 	}
 }
 
 // isEncrypted reports whether all lines from one to another are in files that are encrypted.
 func (v *verifier) isEncrypted(p *pass, from, to int64) bool {
 	for _, r := range v.ledger.files {
-		if r.First <= from && r.First+r.Count > from && slices.Contains(p.encrypted, r.Name) {
+		if r.First <= from && r.First+r.Count > from && p.isEncrypted(r) {
 			from = r.First + r.Count
 		}
 	}

@@ -36,6 +36,7 @@ func (w *work) load() (Checkpoint, error) {
 	if err != nil {
 		return c, err
 	}
+	c = w.s.dir.ahead(v, c)
 	const tail = 64 << 10
 	kept, err := readTail(w.s.dir.path(fileCheckpoints), tail)
 	if err != nil {
@@ -49,6 +50,18 @@ func (w *work) load() (Checkpoint, error) {
 		}
 	}
 	return c, nil
+}
+
+// ahead is the checkpoint in the reserve, if it is newer than the last one.
+func (d dir) ahead(v *Verifier, last Checkpoint) Checkpoint {
+	s, _, ok := d.readStanding(v, last.Origin)
+	if !ok || s.Head == nil {
+		return last
+	}
+	if c, err := v.open(s.Head); err == nil && c.isAfter(last) {
+		return c
+	}
+	return last
 }
 
 // mendCheckpoints cuts off a note at the end of the kept checkpoints that a power cut has left half written.

@@ -2,15 +2,19 @@ package seal_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"hbjournal/sink/journal"
 	"hbjournal/sink/names"
 	"hbjournal/sink/seal"
 )
@@ -26,18 +30,19 @@ func repeats(t *testing.T, variable string, few int) int {
 
 func TestKillsAtRandomNeverForkNorAlarm(t *testing.T) {
 	keyFile, vkey := newKeyFile(t)
-	journal := filepath.Join(t.TempDir(), "journal")
+	dir := filepath.Join(t.TempDir(), "journal")
 	last := int64(0)
 	var outside []seal.Outside
 	for i := range repeats(t, "SEAL_KILLS", 10) {
-		kill(t, journal, keyFile, time.Duration(rand.IntN(120))*time.Millisecond)
-		v := verify(t, journal, vkey, timeless, func(o *seal.VerifyOptions) { o.Checkpoints = outside })
+		kill(t, dir, keyFile, time.Duration(rand.IntN(120))*time.Millisecond)
+		v := verify(t, dir, vkey, timeless, func(o *seal.VerifyOptions) { o.Checkpoints = outside })
 		if len(v.Faults) > 0 || v.Origin != origin || v.Sealed < last {
 			t.Fatalf("kill %d: %d lines after %d\n%s", i+1, v.Sealed, last, texts(v))
 		}
 		last = v.Sealed
+		wantTailOfOneLife(t, dir, v.Tail)
 		// What was published once is proved for ever, also when its lines are pruned.
-		kept, err := seal.ReadCheckpoints(filepath.Join(seal.DirOf(filepath.Join(journal, "."+base+".d")), "checkpoints"))
+		kept, err := seal.ReadCheckpoints(filepath.Join(seal.DirOf(filepath.Join(dir, "."+base+".d")), "checkpoints"), verifierOf(t, vkey))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,17 +53,111 @@ func TestKillsAtRandomNeverForkNorAlarm(t *testing.T) {
 	}
 }
 
-// kill runs a journal for a while, and kills it.
-func kill(t *testing.T, dir, keyFile string, after time.Duration, environ ...string) {
+// TestKillsAtEachStepNeverForkNorAlarm kills after each step of sealing, the first time that it is taken or a later one: 20 times
+// each in a soak.
+func TestKillsAtEachStepNeverForkNorAlarm(t *testing.T) {
+	keyFile, vkey := newKeyFile(t)
+	for _, step := range seal.Steps {
+		t.Run(step, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "journal")
+			last := int64(0)
+			for i := range repeats(t, "SEAL_STEPS", 2) {
+				n := 1 + i*rand.IntN(6)
+				if step == "noted" {
+					n = 2 // The first comes before the journal is open; there are few.
+				}
+				if step == "found" || step == "taken" {
+					n = 1 // Once in a life.
+					kill(t, dir, keyFile, 20*time.Millisecond)
+				}
+				if !killAt(t, dir, keyFile, fmt.Sprint(step, " ", n)) {
+					t.Fatalf("the step was not taken %d times", n)
+				}
+				published, err := seal.ReadCheckpoints(dir+".checkpoints", verifierOf(t, vkey))
+				if info, errFile := os.Stat(dir + ".checkpoints"); err != nil && errFile == nil && info.Size() > 0 {
+					t.Fatal(err)
+				}
+				v := verify(t, dir, vkey, timeless, func(o *seal.VerifyOptions) { o.Checkpoints = published })
+				if len(v.Faults) > 0 || v.Origin != origin || v.Sealed < last {
+					t.Fatalf("kill %d: %d lines after %d\n%s", i+1, v.Sealed, last, texts(v))
+				}
+				last = v.Sealed
+				wantTailOfOneLife(t, dir, v.Tail)
+			}
+		})
+	}
+}
+
+// TestKillsInABreakStillBreakOnce takes away what is sealed, and kills the start that finds that: the break is one, and the next tree
+// goes on.
+func TestKillsInABreakStillBreakOnce(t *testing.T) {
+	keyFile, vkey := newKeyFile(t)
+	for _, step := range seal.StepsOfABreak {
+		for range repeats(t, "SEAL_STEPS", 2) {
+			dir := filepath.Join(t.TempDir(), "journal")
+			if !killAt(t, dir, keyFile, "durable 5") {
+				t.Fatal("no five checkpoints")
+			}
+			files, err := names.Files(dir, base)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range files {
+				if err := os.Remove(f.Path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !killAt(t, dir, keyFile, step+" 1") || step == "aside" && !killAt(t, dir, keyFile, step+" 1") {
+				t.Fatalf("the step %s was not taken", step)
+			}
+			kill(t, dir, keyFile, 100*time.Millisecond)
+			if !killAt(t, dir, keyFile, "durable 3") {
+				t.Fatal("it seals no more")
+			}
+			v := verify(t, dir, vkey, timeless)
+			if len(v.Faults) != 1 || v.Origin != origin+"/2" || !strings.Contains(texts(v), "the seal was broken") {
+				t.Fatalf("killed %s: %s\n%s", step, v.Origin, texts(v))
+			}
+		}
+	}
+}
+
+// wantTailOfOneLife wants the lines that are not sealed to be those of one process, from its last moments: what one before it has
+// left is under a checkpoint before another line is written.
+func wantTailOfOneLife(t *testing.T, dir string, tail int64) {
 	t.Helper()
-	self, err := os.Executable()
+	const most = 2 * time.Second // The cadence is some milliseconds; a busy machine takes longer.
+	var lines [][]byte
+	files, err := names.Files(dir, base)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), self)
-	cmd.Env = append(append(os.Environ(), "SEAL_VICTIM="+dir, "SEAL_KEY="+keyFile), environ...)
-	var errs strings.Builder
-	cmd.Stderr = &errs
+	for _, f := range files {
+		lines = append(lines, slices.Collect(bytes.Lines(readText(t, f.Path)))...)
+	}
+	lives := map[string]bool{}
+	var first, last int64
+	for _, line := range lines[int64(len(lines))-tail:] {
+		entry, err := journal.ParseLine(bytes.TrimSuffix(line, []byte("\n")))
+		var m struct{ PID *int }
+		if err != nil || json.Unmarshal(entry.Message, &m) != nil || m.PID == nil {
+			continue // A note, or torn.
+		}
+		lives[strconv.Itoa(*m.PID)] = true
+		last = entry.Millis
+		if first == 0 {
+			first = last
+		}
+	}
+	if span := time.Duration(last-first) * time.Millisecond; len(lives) > 1 || span > most {
+		t.Fatalf("%d lines of %d lives over %v are not sealed", tail, len(lives), span)
+	}
+}
+
+// kill runs a journal for a while, and kills it.
+func kill(t *testing.T, dir, keyFile string, after time.Duration, environ ...string) {
+	t.Helper()
+	cmd, errs := victim(t, dir, keyFile, environ...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -76,6 +175,34 @@ func kill(t *testing.T, dir, keyFile string, after time.Duration, environ ...str
 	if errs.Len() > 0 {
 		t.Fatalf("the journal ended by itself: %s", errs.String())
 	}
+}
+
+// killAt runs a journal until it kills itself at a step; false: it did not within a minute, which a disk that others use may take for some.
+func killAt(t *testing.T, dir, keyFile, step string) bool {
+	t.Helper()
+	cmd, errs := victim(t, dir, keyFile, "SEAL_KILL_AT="+step)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	late := time.AfterFunc(time.Minute, func() { cmd.Process.Signal(os.Interrupt) })
+	err := cmd.Wait()
+	if errs.Len() > 0 {
+		t.Fatalf("the journal ended by itself: %v: %s", err, errs.String())
+	}
+	return late.Stop()
+}
+
+func victim(t *testing.T, dir, keyFile string, environ ...string) (*exec.Cmd, *strings.Builder) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self)
+	cmd.Env = append(append(os.Environ(), "SEAL_VICTIM="+dir, "SEAL_KEY="+keyFile), environ...)
+	errs := &strings.Builder{}
+	cmd.Stderr = errs
+	return cmd, errs
 }
 
 // timeless keeps the age of what is not sealed out of a verdict: the machine may be slow.

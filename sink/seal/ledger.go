@@ -14,14 +14,15 @@ import (
 // fileRecord is what the ledger has of one file of the journal: a line of JSON for each time that it changed, of which the
 // last one counts. It is known by its first line, since names change.
 type fileRecord struct {
-	Number int64  `json:"file"`             // counts the files of this tree, from 1
-	Origin string `json:"origin"`           // of the tree
-	First  int64  `json:"first"`            // index of its first leaf
-	Count  int64  `json:"count"`            // leaves in it; 0 while it is the live file
-	Line   Hash   `json:"line"`             // leaf hash of its first line, whoever wrote that
-	Name   string `json:"name,omitempty"`   // that it was rotated to; "": it is the live file, or someone else renamed it
-	Skips  []skip `json:"skip,omitempty"`   // what in it is no leaf, in order
-	Pruned string `json:"pruned,omitempty"` // the limit for which it was removed
+	Number int64       `json:"file"`             // counts the files of this tree, from 1
+	Origin string      `json:"origin"`           // of the tree
+	First  int64       `json:"first"`            // index of its first leaf
+	Count  int64       `json:"count"`            // leaves in it; 0 while it is the live file
+	Line   Hash        `json:"line"`             // leaf hash of its first line, whoever wrote that
+	Name   string      `json:"name,omitempty"`   // that it was rotated to; "": it is the live file, or someone else renamed it
+	Skips  []skip      `json:"skip,omitempty"`   // what in it is no leaf, in order
+	Pruned string      `json:"pruned,omitempty"` // the limit for which it was removed
+	Stored *storedCopy `json:"stored,omitempty"` // what it was packed to; nil: nothing, or nobody knows
 }
 
 // skip is a stretch of a file that is not in the tree.
@@ -55,9 +56,10 @@ func (r *fileRecord) addSkip(s skip) {
 
 // ledger is the files of one tree that are there, in their order.
 type ledger struct {
-	dir   dir
-	files []*fileRecord
-	last  int64 // number given last
+	dir      dir
+	files    []*fileRecord
+	last     int64 // number given last
+	packings int64 // number given last to a packing
 }
 
 // maxLedger bounds what is read: a record has some 200 bytes.
@@ -79,6 +81,9 @@ func readLedger(d dir, origin string) *ledger {
 		}
 		known[r.Number] = &r
 		l.last = max(l.last, r.Number)
+		if r.Stored != nil {
+			l.packings = max(l.packings, r.Stored.Number)
+		}
 	}
 	for _, r := range known { // Those too that were pruned: a kill may have come before the file was removed.
 		l.files = append(l.files, r)
@@ -107,9 +112,12 @@ func (l *ledger) put(r *fileRecord, sync bool) error {
 	return nil
 }
 
-// compact writes the ledger anew, without the files that are gone from the directory of the journal.
-func (l *ledger) compact(journalDir string) error {
-	l.files = slices.DeleteFunc(l.files, func(r *fileRecord) bool { return r.Pruned != "" && !isThere(journalDir, r.Name) })
+// compact writes the ledger anew, without the removed files that are gone from the directory of the journal; keep, if not nil, says
+// which of them stay.
+func (l *ledger) compact(journalDir string, keep func(*fileRecord) bool) error {
+	l.files = slices.DeleteFunc(l.files, func(r *fileRecord) bool {
+		return r.Pruned != "" && !isThere(journalDir, r.Name) && (keep == nil || !keep(r))
+	})
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	for _, r := range l.files {

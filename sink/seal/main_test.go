@@ -3,6 +3,7 @@ package seal_test
 import (
 	"fmt"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +34,24 @@ func victimOptions(dir string) sink.Options {
 	return o
 }
 
+// killsAt kills the process when a step is taken for the n-th time, by a text such as "signed 3"; nil for none.
+func killsAt(text string) func(step string) {
+	var at string
+	var left atomic.Int64
+	var n int64
+	if _, err := fmt.Sscan(text, &at, &n); err != nil {
+		return nil
+	}
+	left.Store(n)
+	return func(step string) {
+		if step == at && left.Add(-1) == 0 {
+			self, _ := os.FindProcess(os.Getpid())
+			_ = self.Kill()
+			select {}
+		}
+	}
+}
+
 func runVictim(dir, keyFile string) error {
 	key, err := seal.ReadKey(keyFile)
 	if err != nil {
@@ -42,6 +61,8 @@ func runVictim(dir, keyFile string) error {
 	if err != nil {
 		return err
 	}
+	s.AtStep(killsAt(os.Getenv("SEAL_KILL_AT")))
+	s.Publish(seal.NewPublisher(seal.PublishOptions{To: []string{dir + ".checkpoints"}, State: rotate.StateDir(dir, base), Key: key}))
 	opts := victimOptions(dir)
 	opts.Sealer = s
 	j, err := sink.Open(opts)

@@ -1,12 +1,17 @@
 package seal
 
-import "time"
+import (
+	"time"
+
+	"hbjournal/sink/journal"
+)
 
 // The subjects of the notes that the seal writes into the journal, in the order in which they go there.
 const (
 	aboutBegin = iota
 	aboutAdopted
 	aboutPruned
+	aboutStored
 	aboutCheckpoint
 	subjects
 )
@@ -14,28 +19,41 @@ const (
 // notes are those that are still to be written into the journal: of each subject the latest.
 type notes struct {
 	owed     [subjects][]byte
-	flushed  time.Time // when one about removed files was written last
-	before   int64     // what that one says
-	sealedAt int64     // index of its leaf; 0: it was not seen yet
+	flushed  time.Time           // when one about removed files was written last
+	before   int64               // what that one says
+	sealedAt int64               // index of its leaf; 0: it was not seen yet
+	storedAt int64               // since.all when a note about packed files was written
+	stored   *journal.StoredNote // the last one about packed files that was seen
 }
 
 func (n *notes) owe(subject int, message []byte) { n.owed[subject] = message }
 
 // flush writes what the journal has room for. A note about removed files waits a second after the last, and until other
-// lines have come: where files are tiny, it would itself have the next one removed. last says that there is no
+// lines have come, and one about packed files until other lines have come than before the last: where files are tiny, it would
+// itself have the next one removed, or packed. last says that there is no
 // next time.
 func (n *notes) flush(w *work, last bool) {
 	now := w.s.opts.Now()
 	for subject, message := range n.owed {
-		if message == nil || subject == aboutPruned && !last && (!elapsed(n.flushed, now, time.Second) || w.since.lines == 0) {
+		switch {
+		case message == nil:
+			continue
+		case last:
+		case subject == aboutPruned && (!elapsed(n.flushed, now, time.Second) || w.since.lines == 0):
+			continue
+		case subject == aboutStored && w.since.all == n.storedAt:
 			continue
 		}
 		if w.note(message) != nil {
 			return // There is no room; the next time.
 		}
 		n.owed[subject] = nil
+		w.s.at(stepNoted)
 		if subject == aboutPruned {
 			n.flushed = now
+		}
+		if subject == aboutStored {
+			n.storedAt = w.since.all
 		}
 	}
 }

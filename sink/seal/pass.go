@@ -20,9 +20,11 @@ type pass struct {
 
 	files     []*passFile
 	broken    []read.CorruptError
-	encrypted []string // names of files that could not be read for want of an identity, as they were rotated to
-	wrong     []target // that the tree does not come to
-	before    int64    // lines that are older than the tree
+	encrypted []encryptedFile     // that could not be read for want of an identity
+	jumped    [][2]int64          // from which line to which there are only encrypted files
+	stored    *journal.StoredNote // what the last one under the head says of packed files; nil: there is none
+	wrong     []target            // that the tree does not come to
+	before    int64               // lines that are older than the tree
 	foreign   []Finding
 	more      int64 // foreign lines beyond those
 	tail      []Finding
@@ -57,13 +59,13 @@ func (v *verifier) pass(ctx context.Context, st start) (*pass, error) {
 		return nil, err
 	}
 	p.check()
-	p.ok = p.tree.size >= v.head.Size && len(p.wrongHeads()) == 0
+	p.ok = st.tree.size <= v.head.Size && p.tree.size >= v.head.Size && len(p.wrongHeads()) == 0
 	return p, nil
 }
 
 func (p *pass) fault(f *read.CorruptError) {
 	if errors.Is(f.Err, read.ErrEncrypted) {
-		p.encrypted = append(p.encrypted, withoutEnding(filepath.Base(f.Path)))
+		p.encrypted = append(p.encrypted, encryptedFile{path: f.Path, name: withoutEnding(filepath.Base(f.Path))})
 		return
 	}
 	if len(p.broken) < maxFindings {
@@ -72,6 +74,7 @@ func (p *pass) fault(f *read.CorruptError) {
 }
 
 func (p *pass) file(path string, first Hash, r *fileRecord) {
+	p.jump(r)
 	p.files = append(p.files, &passFile{path: path, line: first, record: r, first: p.tree.size})
 }
 
@@ -112,7 +115,10 @@ func (p *pass) leaf(l leaf, index int64) error {
 		return nil
 	}
 	file.count++
-	p.sealedIn = l.path
+	p.sealedIn, p.closing = l.path, false
+	if !l.note {
+		return nil
+	}
 	n, isSeal := sealNoteIn(l.text)
 	p.closing = isSeal && n.At == atClose
 	switch {
@@ -125,6 +131,9 @@ func (p *pass) leaf(l leaf, index int64) error {
 	default:
 		if gone, ok := prunedNoteIn(l.text, p.v.head.Origin); ok && gone.Before > p.pruned.Before {
 			p.pruned = gone
+		}
+		if n, ok := storedNoteIn(l.text, p.v.head.Origin); ok {
+			p.stored = &n
 		}
 	}
 	return nil

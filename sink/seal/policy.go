@@ -68,8 +68,8 @@ func (v *verifier) judgeAnchors(p *pass, outside []Checkpoint) {
 				name, c.Origin, v.head.Origin)
 		case c.Size > v.head.Size:
 			v.fault("", 0, "rolled back: %s says %s lines, the journal's checkpoint %s", name, comma(c.Size), comma(v.head.Size))
-		case c.Size < p.start.tree.size && c.Size > 0 && !v.extends(c):
-			v.fault("", 0, "%s is of %s lines, which were pruned since, and the seal's state does not prove any more "+
+		case !p.wentOver(c.Size) && c.Size > 0 && !v.extends(c):
+			v.fault("", 0, "%s is of %s lines, which are not to be read any more, and the seal's state does not prove any more "+
 				"that the journal extends it", name, comma(c.Size))
 		case c.Size > newest:
 			newest = c.Size
@@ -86,7 +86,7 @@ func (v *verifier) extends(c Checkpoint) bool {
 	if c.Size == v.head.Size {
 		return c.Root == v.head.Root
 	}
-	proof, err := tlog.ProveTree(v.head.Size, c.Size, v.dir.nodesFrom(c.Size))
+	proof, err := tlog.ProveTree(v.head.Size, c.Size, v.dir.nodesOf(c.Size, v.head.Size))
 	return err == nil && tlog.CheckTree(proof, v.head.Size, v.head.Root, c.Size, c.Root) == nil
 }
 
@@ -128,7 +128,7 @@ func (v *verifier) judgePolicy(p *pass) {
 // holds reports whether the tree that was computed comes to a checkpoint.
 func (v *verifier) holds(p *pass, c Checkpoint) bool {
 	for _, t := range v.targets {
-		if t.size == c.Size && t.root == c.Root && c.Size >= p.start.tree.size {
+		if t.size == c.Size && t.root == c.Root && p.wentOver(c.Size) {
 			return true // Else it would be among those that are wrong, which is a fault of its own.
 		}
 	}

@@ -32,7 +32,9 @@ func Prove(ctx context.Context, opt VerifyOptions, wanted [][]byte) ([]Proof, er
 		return nil, fmt.Errorf("read checkpoint: %w", err)
 	}
 	if opt.Key != nil {
-		v.head, err = opt.Key.open(text)
+		if v.head, err = opt.Key.open(text); err == nil {
+			v.head = v.dir.ahead(opt.Key, v.head)
+		}
 	} else {
 		body, _, _ := bytes.Cut(text, []byte("\n\n"))
 		v.head, err = parseCheckpoint(string(body)+"\n", text)

@@ -2,6 +2,7 @@ package seal
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -112,13 +113,32 @@ func (w *work) notePruned(p pruning) error {
 	}
 	standing := w.standing
 	standing.Pruned = &pruned{Before: before, Limit: p.limit, Edge: e.hashes}
+	if before > w.checkpoint.Size { // What was never sealed would be missed at the next start.
+		c, err := w.signAhead()
+		if err != nil {
+			return err
+		}
+		standing.Head = c.Note
+	}
 	w.number++
 	if err := w.s.dir.putStanding(w.s.opts.Key, standing, w.number); err != nil {
 		return err
 	}
 	w.standing = standing
+	w.s.at(stepPruning)
 	w.owePruned()
-	return w.ledger.remove(next, p.limit)
+	err := w.ledger.remove(next, p.limit)
+	w.s.at(stepPruned)
+	return err
+}
+
+// signAhead makes a checkpoint of the tree while there may be no room for it.
+func (w *work) signAhead() (Checkpoint, error) {
+	if err := w.sync(); err != nil {
+		return Checkpoint{}, fmt.Errorf("make durable what is to be sealed: %w", err)
+	}
+	w.edgeErr = errors.Join(w.edgeErr, w.keepEdge()) // By it older checkpoints are proved; on a full disk they are not, for a while.
+	return w.s.opts.Key.signCheckpoint(w.origin, &w.tree)
 }
 
 // keptFrom returns the first line that is kept once the file of last is gone, and the file that it is in; last is nil if

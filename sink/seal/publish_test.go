@@ -289,7 +289,7 @@ func TestCheckpointsGoToFilesAndURLs(t *testing.T) {
 	if len(posted) == 0 || !bytes.Equal(posted[len(posted)-1], w.note()) {
 		t.Errorf("got %d posts, and the last is not the last checkpoint: %q", len(posted), posted)
 	}
-	found, err := seal.ReadCheckpoints(file)
+	found, err := seal.ReadCheckpoints(file, verifierOf(t, w.vkey))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,7 @@ func (w *work) prepare(size int64) {
 	}
 	var found bool
 	w.standing, w.number, found = w.s.dir.readStanding(w.s.opts.Key.Verifier(), c.Origin)
+	w.killed = !found || w.standing.Open
 	if found && !w.standing.Open {
 		w.standing.Resumed = size
 	}
@@ -89,7 +91,7 @@ func (w *work) beginTree(origin string, n journal.SealNote) error {
 	w.standing.Begin = w.awaited
 	w.running = true
 	w.notes.flush(w, false)
-	err = errors.Join(err, w.ledger.compact(w.s.opts.Dir), w.putStanding())
+	err = errors.Join(err, w.ledger.compact(w.s.opts.Dir, nil), w.putStanding())
 	c, errSign := w.s.opts.Key.signCheckpoint(origin, &w.tree)
 	if err = errors.Join(err, errSign); err == nil {
 		err = w.s.dir.replace(fileCheckpoint, c.Note)
@@ -97,6 +99,7 @@ func (w *work) beginTree(origin string, n journal.SealNote) error {
 	if err == nil {
 		w.checkpoint = c
 		w.figures()
+		w.s.at(stepBegun)
 		err = w.s.dir.add(fileCheckpoints, append([]byte(strings.Join(w.s.opts.Key.vkeys(origin), "\n")+"\n\n"), append(c.Note, '\n')...), true)
 	}
 	return err
@@ -121,26 +124,42 @@ func (w *work) breakOff(why string) error {
 	if err := w.archive(old.Origin); err != nil {
 		return fmt.Errorf("put the broken tree aside: %w", err)
 	}
+	w.s.at(stepAside)
 	return w.beginTree(nextOrigin(old.Origin), journal.SealNote{Broken: why, Checkpoint: string(old.Note)})
 }
 
-// archive puts the state of a tree into a directory of its own.
+// archive puts the state of a tree into a directory of its own. A kill may come at any time: what is there already is of this
+// tree, and what is made anew beside it is of none yet.
 func (w *work) archive(origin string) error {
-	_, number := splitOrigin(origin)
-	aside := w.s.dir.path(fmt.Sprintf("tree-%d", number))
-	err := errors.Join(w.close(), os.MkdirAll(aside, 0o750))
-	w.leaves = array{path: os.DevNull}
-	for _, name := range append([]string{fileLedger, dirLeaves, dirEdges}, tileFiles[:]...) {
-		err = errors.Join(err, ignoreMissing(os.Rename(w.s.dir.path(name), filepath.Join(aside, name))))
-	}
+	last, err := w.s.dir.read(fileCheckpoint, maxNote)
 	if err != nil {
 		return err
 	}
-	last, errLast := w.s.dir.read(fileCheckpoint, maxNote)
-	if errLast == nil {
+	aside := w.s.dir.asideOf(origin, last)
+	err = errors.Join(w.close(), os.MkdirAll(aside, 0o750))
+	w.leaves = array{path: os.DevNull}
+	for _, name := range append([]string{fileLedger, dirLeaves, dirEdges}, tileFiles[:]...) {
+		if _, errThere := os.Lstat(filepath.Join(aside, name)); errThere == nil {
+			err = errors.Join(err, os.RemoveAll(w.s.dir.path(name)))
+			continue
+		}
+		err = errors.Join(err, ignoreMissing(os.Rename(w.s.dir.path(name), filepath.Join(aside, name))))
+	}
+	if err == nil {
 		err = dir(aside).replace(fileCheckpoint, last)
 	}
 	return errors.Join(err, w.s.dir.make())
+}
+
+// asideOf is the directory for the state of a tree with this last checkpoint: one that holds no other.
+func (d dir) asideOf(origin string, last []byte) string {
+	for _, number := splitOrigin(origin); ; number++ {
+		aside := d.path(fmt.Sprintf("tree-%d", number))
+		other, err := dir(aside).read(fileCheckpoint, maxNote)
+		if err != nil || bytes.Equal(other, last) {
+			return aside
+		}
+	}
 }
 
 // recover goes on with the tree that was found, if the journal still holds it.
@@ -172,6 +191,7 @@ func (w *work) recover(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
+	w.s.at(stepFound)
 	return w.goOn(ctx, st, backups, from)
 }
 
@@ -330,7 +350,8 @@ func (w *work) reaches(ctx context.Context, st start, backups []string) error {
 func (w *work) goOn(ctx context.Context, st start, backups []string, from int) error {
 	m := &remaking{w: w, old: w.ledger}
 	if from == 0 { // All files that there are.
-		w.ledger = &ledger{dir: w.s.dir, last: w.ledger.last}
+		w.ledger = &ledger{dir: w.s.dir, last: w.ledger.last, packings: w.ledger.packings}
+		w.seedStored(m.old)
 	}
 	w.tree = st.tree.clone()
 	w.tree.node, w.watching = w.onNode, nil

@@ -34,7 +34,7 @@ func (m *remaking) enter(path string, first Hash, known *fileRecord) {
 		m.record = w.ledger.begin(w.origin, w.tree.size, first)
 	}
 	if known != nil {
-		m.record.Skips = known.Skips
+		m.record.Skips, m.record.Stored = known.Skips, known.Stored
 	}
 	m.record.First, m.record.Count, m.record.Pruned = w.tree.size, 0, ""
 	plain := withoutEnding(m.name)
@@ -47,7 +47,7 @@ func (m *remaking) leaf(l leaf, index int64) error {
 		delete(m.again, index)
 		m.err = errors.Join(m.err, m.w.keepEdge())
 	}
-	m.w.count(l.hash, noteIn(l.text) != nil && m.w.look(l.text, index))
+	m.w.count(l.hash, l.note && noteIn(l.text) != nil && m.w.look(l.text, index))
 	if index >= m.w.checkpoint.Size {
 		m.adopted++
 	} else {
@@ -113,7 +113,7 @@ func (m *remaking) finish() error {
 	w.s.mu.Lock()
 	w.s.sources[0].record = live
 	w.s.mu.Unlock()
-	if err := errors.Join(w.flush(), w.ledger.compact(w.s.opts.Dir)); err != nil {
+	if err := errors.Join(w.flush(), w.ledger.compact(w.s.opts.Dir, w.keepsStored)); err != nil {
 		return err
 	}
 	if w.tree.size == 0 && w.checkpoint.Size == 0 {
@@ -122,6 +122,7 @@ func (m *remaking) finish() error {
 		}
 		w.await(w.standing.Begin)
 	}
+	w.s.at(stepTakenOver)
 	w.running = true
 	w.figures()
 	if m.foreign > 0 {

@@ -25,6 +25,8 @@ type standing struct {
 	Resumed int64   `json:"resumed,omitempty"`
 	Begin   []byte  `json:"begin,omitempty"`  // the message of the note that is the first leaf, until that is sealed
 	Pruned  *pruned `json:"pruned,omitempty"` // what the limits have removed; nil: nothing
+	// Head is a checkpoint that was signed before lines under it were removed, for which there was no room elsewhere.
+	Head []byte `json:"head,omitempty"`
 }
 
 // pruned is a journal.PrunedNote.

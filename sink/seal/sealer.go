@@ -53,6 +53,8 @@ type Sealer struct {
 	leaving chan struct{} // closed when Finish is called: what fails now is not tried again
 	closing chan struct{} // closed when the worker is to end
 	settled chan struct{} // closed once it is clear what becomes of the state that was found
+	ready   chan struct{} // closed once the journal may be written: see Ready
+	step    func(string)  // nil but in tests
 	worker  sync.WaitGroup
 	work    work
 
@@ -61,6 +63,7 @@ type Sealer struct {
 	turned  bool      // a file was rotated since the last checkpoint
 	cut     string    // how lines that are in the tree were taken away; "": they were not
 	pruning []pruning // that could not be noted yet
+	packed  []packed  // that are not in the ledger yet
 	ended   bool      // Finish has returned
 	figures Figures
 	err     error // why lines are not sealed at present; the log knows of it
@@ -109,6 +112,7 @@ func New(o Options) (*Sealer, error) {
 	s := &Sealer{
 		opts: o, dir: dir(DirOf(o.State)), path: filepath.Join(o.Dir, o.Base),
 		wake: make(chan struct{}, 1), leaving: make(chan struct{}), closing: make(chan struct{}), settled: make(chan struct{}),
+		ready: make(chan struct{}),
 	}
 	s.work.s = s
 	return s, nil
@@ -136,12 +140,20 @@ func (s *Sealer) Start(size int64, sync func() error, note func(message []byte) 
 	if err != nil {
 		s.fail(fmt.Errorf("seal journal: %w", err))
 		close(s.settled)
+		close(s.ready)
 		return
 	}
 	s.sources = []*source{{file: file, end: size}}
 	w.prepare(size)
+	if !w.killed {
+		close(s.ready)
+	}
 	s.worker.Go(w.run)
 }
+
+// Ready is closed, after Start, once the journal may be written: after a kill when there is a checkpoint of what the last process
+// left unsealed, or it is clear that there will be none.
+func (s *Sealer) Ready() <-chan struct{} { return s.ready }
 
 // Settled waits until it is clear what becomes of the state that was found. Its error says why nothing is sealed.
 func (s *Sealer) Settled(ctx context.Context) error {
@@ -157,6 +169,7 @@ func (s *Sealer) Settled(ctx context.Context) error {
 
 // Wrote is told that all of the live file up to size, from where it was, are whole lines of our own.
 func (s *Sealer) Wrote(size int64) {
+	s.at(stepWritten)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if live := s.liveLocked(); live != nil && size > live.end {
@@ -212,6 +225,7 @@ func (s *Sealer) Turned(backup string, size int64) {
 	}
 	s.sources = append(s.sources, next)
 	s.turned = true
+	s.at(stepTurned)
 	s.wakeLocked(0)
 }
 

@@ -114,14 +114,13 @@ func hashesIn(flat []byte) []Hash {
 	return hashes
 }
 
-// around returns the nodes that are kept of a size for good: those of the edge, and those from there to the end of the tile, by
+// around adds to found the nodes that are kept of a size for good: those of the edge, and those from there to the end of the tile, by
 // their first leaf and the number of their leaves.
-func (d dir) around(size int64) map[[2]int64]Hash {
+func (d dir) around(size int64, found map[[2]int64]Hash) {
 	flat, err := d.read(filepath.Join(dirEdges, fmt.Sprintf("%020d", size)), 2*64*hashBytes)
 	if err != nil {
-		return nil
+		return
 	}
-	found := map[[2]int64]Hash{}
 	hashes := hashesIn(flat[:len(flat)-len(flat)%hashBytes])
 	at := int64(0)
 	for level := 62; level >= 0 && len(hashes) > 0; level-- {
@@ -135,17 +134,26 @@ func (d dir) around(size int64) map[[2]int64]Hash {
 		found[[2]int64{size, count}] = hashes[0]
 		size, at, hashes = size+count, size+count, hashes[1:]
 	}
-	return found
 }
 
 // nodes reads nodes of the tree from the files of a directory, as they are: what it gives is to be proved.
 type nodes struct {
 	dir    dir
-	around map[[2]int64]Hash // what is kept of one size, where the leaves are gone; may be nil
+	around map[[2]int64]Hash // what is kept of some sizes, where the leaves are gone; may be nil
 }
 
-// nodesFrom is what proves that a tree extends the one of a size.
-func (d dir) nodesFrom(size int64) nodes { return nodes{d, d.around(size)} }
+// nodesOf is what proves that the tree of one size extends that of another.
+func (d dir) nodesOf(sizes ...int64) nodes {
+	n := nodes{d, map[[2]int64]Hash{}}
+	entries, _ := os.ReadDir(d.path(dirEdges)) // Without them, the leaves may do.
+	for _, e := range entries {
+		kept, err := strconv.ParseInt(e.Name(), 10, 64)
+		if err == nil && slices.ContainsFunc(sizes, func(size int64) bool { return kept>>tileBits == size>>tileBits }) {
+			d.around(kept, n.around)
+		}
+	}
+	return n
+}
 
 var errNoNode = errors.New("the seal's state does not hold this part of the tree any more")
 
@@ -170,15 +178,19 @@ func (n nodes) at(level int, at int64) (Hash, error) {
 	}
 	for base := min(level/tileBits, len(tileFiles)); base >= 0; base-- {
 		stored, err := n.row(base, at<<(level-base*tileBits), int64(1)<<(level-base*tileBits))
-		if err != nil && base > 0 {
-			continue
+		if err == nil {
+			return fold(stored), nil
 		}
-		if err != nil {
-			return Hash{}, err
-		}
-		return fold(stored), nil
 	}
-	return Hash{}, errNoNode
+	if level == 0 || level > tileBits || len(n.around) == 0 {
+		return Hash{}, errNoNode
+	}
+	left, err := n.at(level-1, 2*at)
+	if err != nil {
+		return Hash{}, err
+	}
+	right, err := n.at(level-1, 2*at+1)
+	return nodeHash(left, right), err
 }
 
 // fold is the root over a power of two hashes.

@@ -37,8 +37,9 @@ func Used(ctx context.Context, opt read.Options, sealDir, name string) (string, 
 	return "", nil
 }
 
-// ReadCheckpoints reads the checkpoints in a file, such as journal_checkpoints_to names. Of very many it takes the newest.
-func ReadCheckpoints(path string) ([]Outside, error) {
+// ReadCheckpoints reads the checkpoints in a file, such as journal_checkpoints_to names. Of very many it takes the newest. By the key it
+// knows those that a crash has left half written, which are none.
+func ReadCheckpoints(path string, key *Verifier) ([]Outside, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -53,9 +54,15 @@ func ReadCheckpoints(path string) ([]Outside, error) {
 	}
 	var found []Outside
 	for len(text) > 0 {
-		one, rest, _ := cutNote(text)
+		one, rest, whole := cutNote(text)
+		if !opens(key, one) {
+			if behind := key.behindTorn(text, len(one)); behind != nil {
+				text = behind
+				continue
+			}
+		}
 		text = rest
-		if !isVKeys(one) {
+		if isTorn := !whole && len(found) > 0; !isVKeys(one) && !isTorn { // A power cut may leave half of the last.
 			found = append(found, Outside{path, one})
 		}
 	}

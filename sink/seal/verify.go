@@ -17,10 +17,12 @@ type VerifyOptions struct {
 	Dir          string // of the seal, from DirOf
 	Key          *Verifier
 
+	Shipped     *Shipped      // what is known of an archive's copy; nil: it is a journal with a seal of its own
 	Checkpoints []Outside     // from outside of the machine
 	Policy      *Policy       // of witnesses; nil: none is asked for
 	FromSeal    bool          // lines that are older than the seal are no fault
 	Strict      bool          // lines that were taken over after a crash are a fault
+	StoredOnly  bool          // that of encrypted files only the stored bytes could be checked is no fault
 	Cadence     time.Duration // between checkpoints, as the daemon makes them; 0: 1 s
 	Now         func() time.Time
 }
@@ -79,6 +81,9 @@ func Verify(ctx context.Context, opt VerifyOptions) (Verdict, error) {
 	}
 	if opt.Cadence == 0 {
 		opt.Cadence = time.Second
+	}
+	if opt.Shipped != nil {
+		return verifyCopy(ctx, opt)
 	}
 	const tries = 5
 	for try := 1; ; try++ {
@@ -169,7 +174,7 @@ func (v *verifier) openHead(checkpoint []byte, outside []Checkpoint) bool {
 			v.fault("", 0, "checkpoint is %v", err)
 			return false
 		}
-		v.head = c
+		v.head = v.dir.ahead(v.opt.Key, c)
 		return true
 	}
 	for _, c := range outside {
@@ -203,10 +208,18 @@ func (v *verifier) older() []target {
 	others := keysIn(text) // Of before a change of the key: good for telling that a note is whole, and for nothing else.
 	var targets []target
 	var bad []Finding
+	torn := 0
 	for len(text) > 0 {
 		one, rest, whole := cutNote(text)
-		text = rest
 		c, err := v.opt.Key.open(one)
+		if err != nil && !isVKeys(one) {
+			if behind := v.opt.Key.behindTorn(text, len(one)); behind != nil {
+				torn++
+				text = behind
+				continue
+			}
+		}
+		text = rest
 		switch {
 		case err != nil && (isVKeys(one) || others != nil && opens(others, one)):
 		case err != nil && whole:
@@ -218,6 +231,9 @@ func (v *verifier) older() []target {
 				"it has a checkpoint of %d lines, and the last one is of %d: rolled back", c.Size, v.head.Size,
 			)})
 		}
+	}
+	if torn > 0 {
+		v.remark("%s: %d of the checkpoints in it are torn: a crash left them half written", v.dir.path(fileCheckpoints), torn)
 	}
 	v.verdict.Faults = append(v.verdict.Faults, bad[:min(len(bad), maxFindings)]...)
 	return targets
@@ -256,6 +272,22 @@ func cutNote(text []byte) (one, rest []byte, whole bool) {
 		return text, nil, false
 	}
 	return text[:at+end+1], text[at+end+2:], true
+}
+
+// behindTorn returns the text from a signed checkpoint on that begins within the first bytes of text, behind half of another one, as a
+// crash leaves it; nil: there is none.
+func (v *Verifier) behindTorn(text []byte, within int) []byte {
+	for at := 1; at < within; at++ {
+		i := bytes.Index(text[at:min(within, len(text))], []byte(v.name))
+		if i < 0 {
+			return nil
+		}
+		at += i
+		if one, _, whole := cutNote(text[at:]); whole && opens(v, one) {
+			return text[at:]
+		}
+	}
+	return nil
 }
 
 // isVKeys reports whether a text begins with a vkey, and not with an origin, which has no plus.

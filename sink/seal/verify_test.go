@@ -255,15 +255,6 @@ func TestPublishedCheckpointsStayProvableWhenTheirLinesArePruned(t *testing.T) {
 	wantWords(t, texts(v), []string{"pruned (journal_max_backups)"})
 }
 
-func TestEncryptedFilesWithoutAnIdentityAreNotTakenForMissing(t *testing.T) {
-	f := newFixture(t)
-	v := verify(t, f.dir, f.vkey)
-	if len(v.Faults) != 1 {
-		t.Errorf("got %s", texts(v))
-	}
-	wantWords(t, texts(v), []string{stem(f.files[0]) + ": the file is encrypted and was not checked: give --identity"})
-}
-
 func TestTailThatIsOldSaysThatSealingHasStopped(t *testing.T) {
 	w := newWorld(t)
 	w.open()

@@ -83,7 +83,7 @@ func (p *Publisher) askWitness(url string, key note.Verifier, c Checkpoint) ([]b
 func (p *Publisher) addRequest(old int64, c Checkpoint) ([]byte, error) {
 	b := fmt.Appendf(nil, "old %d\n", old)
 	if old > 0 && old < c.Size {
-		proof, err := tlog.ProveTree(c.Size, old, dir(DirOf(p.opts.State)).nodesFrom(old))
+		proof, err := tlog.ProveTree(c.Size, old, dir(DirOf(p.opts.State)).nodesOf(old, c.Size))
 		if err != nil {
 			return nil, err
 		}

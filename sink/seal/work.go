@@ -11,9 +11,10 @@ import (
 
 // work is what the goroutine of a Sealer does, and what only it uses.
 type work struct {
-	s    *Sealer
-	sync func() error
-	note func(message []byte) error
+	s      *Sealer
+	sync   func() error
+	note   func(message []byte) error
+	giveUp <-chan struct{} // closed when the end must not take longer; nil until it comes
 
 	origin   string
 	tree     edge
@@ -24,6 +25,7 @@ type work struct {
 	leaves   array
 	tail     []byte // scratch for what is read
 	from     int64  // length of the live file at the start
+	killed   bool   // the last process did not close the journal, and there is a checkpoint of its tree
 
 	running bool   // the state was found right, or made anew
 	stopped error  // why this process seals nothing any more; nil: it does
@@ -39,6 +41,7 @@ type work struct {
 
 // since is what has happened since something was last done.
 type since struct {
+	all     int64     // leaves that are no notes of the seal
 	lines   int64     // leaves that are no notes of the seal, since a checkpoint was last noted in the journal
 	noted   time.Time // a checkpoint was noted in the journal
 	logged  time.Time // a checkpoint was logged
@@ -89,6 +92,9 @@ func (s *Sealer) urgent() bool {
 
 // settle finds out what becomes of the state that was found. What fails is tried again.
 func (w *work) settle(ctx context.Context, again <-chan time.Time) {
+	if w.killed {
+		defer close(w.s.ready)
+	}
 	defer close(w.s.settled)
 	pause := 1
 	for !w.running && w.stopped == nil {
@@ -126,6 +132,10 @@ func (w *work) stop(why error) error {
 		close(p.done)
 	}
 	w.s.pruning = nil
+	for _, p := range w.s.packed {
+		close(p.done)
+	}
+	w.s.packed = nil
 	return why
 }
 
@@ -144,7 +154,7 @@ func (w *work) seal() error {
 	if why := w.s.takeCut(); why != "" {
 		return w.breakOff(why)
 	}
-	if err := w.hash(); err != nil {
+	if err := errors.Join(w.hash(), w.flush()); err != nil {
 		return err
 	}
 	turned := w.s.takeTurned()
@@ -200,11 +210,13 @@ func (w *work) signTree() error {
 	if err := w.sync(); err != nil {
 		return fmt.Errorf("make durable what is to be sealed: %w", err)
 	}
+	w.s.at(stepSynced)
 	c, err := w.s.opts.Key.signCheckpoint(w.origin, &w.tree)
 	if err != nil {
 		return err
 	}
-	if err := w.s.dir.replace(fileCheckpoint, c.Note); err != nil {
+	w.s.at(stepSigned)
+	if err := w.putCheckpoint(c); err != nil {
 		return err
 	}
 	w.checkpoint = c
@@ -212,10 +224,24 @@ func (w *work) signTree() error {
 	return w.settleStanding()
 }
 
+// putCheckpoint makes a checkpoint the last one.
+func (w *work) putCheckpoint(c Checkpoint) error {
+	err := w.s.dir.replaceLater(fileCheckpoint, c.Note)
+	if err == nil {
+		w.s.at(stepReplaced)
+		err = syncDir(string(w.s.dir))
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", w.s.dir.path(fileCheckpoint), err)
+	}
+	w.s.at(stepDurable)
+	return nil
+}
+
 // settleStanding says in the standing what the new checkpoint has settled.
 func (w *work) settleStanding() error {
-	changed := w.standing.Resumed != 0 || w.standing.Begin != nil
-	w.standing.Resumed, w.standing.Begin = 0, nil
+	changed := w.standing.Resumed != 0 || w.standing.Begin != nil || w.standing.Head != nil
+	w.standing.Resumed, w.standing.Begin, w.standing.Head = 0, nil, nil
 	if p := w.standing.Pruned; p != nil && !p.Noted && w.notes.prunedSealed(w.checkpoint.Size, p.Before) {
 		noted := *p
 		noted.Noted, changed = true, true
@@ -263,6 +289,7 @@ func (w *work) publish(at string) error {
 	if at != "" || elapsed(w.since.kept, now, time.Hour) {
 		if err = w.s.dir.add(fileCheckpoints, append(w.checkpoint.Note, '\n'), false); err == nil {
 			w.since.kept = now
+			w.s.at(stepKept)
 		}
 	}
 	if at != "" || hourly {
@@ -280,6 +307,7 @@ func (w *work) publish(at string) error {
 	if p := w.s.opts.Publish; p != nil && w.checkpoint.Note != nil && (at != "" || elapsed(w.since.told, now, time.Minute)) {
 		w.since.told = now
 		p.tell(w.checkpoint)
+		w.s.at(stepPublished)
 	}
 	if err != nil {
 		return fmt.Errorf("keep checkpoint: %w", err)
@@ -305,29 +333,19 @@ func (w *work) finish(giveUp <-chan struct{}, write func(message []byte) error) 
 	if !w.running {
 		return errUnfinished
 	}
-	w.note = write
-	err := w.sealUntil(giveUp)
+	w.note, w.giveUp = write, giveUp
+	err := w.seal()
 	if err == nil && w.since.lines > 0 && w.awaited == nil {
 		w.notes.owe(aboutCheckpoint, journal.SealNote{Origin: w.origin, At: atClose, Checkpoint: string(w.checkpoint.Note)}.Append(nil))
 	}
 	// The notes are lines too, and so come under a checkpoint of their own.
 	w.notes.flush(w, true)
-	err = errors.Join(err, w.sealUntil(giveUp))
+	err = errors.Join(err, w.seal())
 	if err == nil && w.tree.size == w.checkpoint.Size && w.awaited == nil {
 		w.standing.Open = false
 		err = errors.Join(w.putStanding(), w.publish(atClose))
 	}
 	return errors.Join(err, w.close())
-}
-
-// sealUntil hashes and signs what there is.
-func (w *work) sealUntil(giveUp <-chan struct{}) error {
-	select {
-	case <-giveUp:
-		return errUnfinished
-	default:
-	}
-	return w.seal()
 }
 
 // close closes what was written.

@@ -29,6 +29,7 @@ func diskChecks() []check {
 		{"lock", diskGroup, (*examination).lock},
 		{"seal", diskGroup, (*examination).seal},
 		{"encryption", diskGroup, (*examination).encryption},
+		{"life", diskGroup, (*examination).life},
 	}
 	for i, c := range all {
 		all[i].look = func(e *examination) Row {
@@ -61,14 +62,14 @@ func (e *examination) directory() Row {
 	case errors.Is(err, fs.ErrNotExist):
 		return Row{Status: Note, Measured: dir + " is missing; the daemon makes it, if it may write in " + existing(dir)}
 	case err != nil:
-		return Row{Status: Fail, Measured: fmt.Sprintf("uid %d: %v", e.UID, err), Cure: e.asRoot("namei -l " + quoted(dir))}
+		return Row{Status: Fail, Measured: fmt.Sprintf("uid %d: %v", e.UID, err), Cure: e.asRoot("namei -l " + Quoted(dir))}
 	case !info.IsDir():
-		return Row{Status: Fail, Measured: dir + " is a file, not a directory", Cure: fmt.Sprintf("mv %s %s", quoted(dir), quoted(dir+".aside"))}
+		return Row{Status: Fail, Measured: dir + " is a file, not a directory", Cure: fmt.Sprintf("mv %s %s", Quoted(dir), Quoted(dir+".aside"))}
 	}
 	r := Row{Status: OK, Measured: fmt.Sprintf("%s has mode %04o%s", dir, info.Mode().Perm(), ownerText(info))}
 	if info.Mode().Perm()&0o002 != 0 {
 		r.Status, r.Measured = Warn, r.Measured+": every user can plant or remove files in it"
-		r.Limit, r.Cure = "not writable for others", e.asRoot("chmod o-w "+quoted(dir))
+		r.Limit, r.Cure = "not writable for others", e.asRoot("chmod o-w "+Quoted(dir))
 		if info.Mode()&fs.ModeSticky != 0 {
 			r.Status, r.Measured, r.Cure = Note, r.Measured[:strings.LastIndexByte(r.Measured, ':')]+", sticky: every user can plant files in it",
 				"export JOURNAL_DIR=/var/log/heartbeat # a directory of its own"
@@ -93,17 +94,17 @@ func (e *examination) liveFile() Row {
 	case errors.Is(err, fs.ErrNotExist):
 		return Row{Status: OK, Measured: path + " is made at the start"}
 	case err != nil:
-		return Row{Status: Fail, Measured: fmt.Sprintf("uid %d: %v", e.UID, err), Cure: e.asRoot("namei -l " + quoted(path))}
+		return Row{Status: Fail, Measured: fmt.Sprintf("uid %d: %v", e.UID, err), Cure: e.asRoot("namei -l " + Quoted(path))}
 	case !info.Mode().IsRegular():
 		return Row{
 			Status: Fail, Measured: fmt.Sprintf("%s is no regular file: %v", path, info.Mode()), Limit: "links are not followed",
-			Cure: fmt.Sprintf("mv %s %s", quoted(path), quoted(path+".aside")),
+			Cure: fmt.Sprintf("mv %s %s", Quoted(path), Quoted(path+".aside")),
 		}
 	}
 	r := Row{Status: OK, Measured: fmt.Sprintf("mode %04o%s, %s", info.Mode().Perm(), ownerText(info), bytesText(info.Size())), Limit: fmt.Sprintf("journal_file_mode=%04o", e.Journal.FileMode)}
 	if owner, known := ownerOf(info); known && owner != e.UID && e.UID != 0 && info.Mode().Perm() != e.Journal.FileMode {
 		r.Status, r.Measured = Fail, r.Measured+fmt.Sprintf(": uid %d may not give it its mode", e.UID)
-		r.Cure = fmt.Sprintf("sudo chown %d %s", e.UID, quoted(path))
+		r.Cure = fmt.Sprintf("sudo chown %d %s", e.UID, Quoted(path))
 	}
 	return r
 }
@@ -118,19 +119,19 @@ func (e *examination) write() Row {
 		return Row{Status: OK, Measured: fmt.Sprintf("uid %d can make, write, sync, link and rename files in %s", e.UID, e.Journal.Dir)}
 	}
 	r := Row{Status: Fail, Measured: fmt.Sprintf("uid %d: %s", e.UID, oneLine(err.Error()))}
-	dir := quoted(existing(e.Journal.Dir))
+	dir := Quoted(existing(e.Journal.Dir))
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, errQuota):
 		r.Cure = fmt.Sprintf("df -h %s; df -i %s # then remove what is not needed", dir, dir)
 	case errors.Is(err, syscall.EROFS):
 		m, _ := e.mountOf(e.Journal.Dir)
-		r.Cure = e.asRoot("mount -o remount,rw " + quoted(cmp.Or(m.point, existing(e.Journal.Dir))))
+		r.Cure = e.asRoot("mount -o remount,rw " + Quoted(cmp.Or(m.point, existing(e.Journal.Dir))))
 	case errors.Is(err, fs.ErrPermission) && e.UID == 0:
 		r.Cure = "dmesg | grep -i denied; lsattr -d " + dir + " # what forbids it to root: SELinux, AppArmor, or an attribute"
 	case errors.Is(err, fs.ErrPermission):
 		r.Cure = fmt.Sprintf("sudo chown -R %d %s # or run it as the directory's owner", e.UID, dir)
 	case errors.Is(err, rotate.ErrNotRegular):
-		r.Cure = fmt.Sprintf("mv %s %s", quoted(e.Journal.path()), quoted(e.Journal.path()+".aside"))
+		r.Cure = fmt.Sprintf("mv %s %s", Quoted(e.Journal.path()), Quoted(e.Journal.path()+".aside"))
 	default:
 		r.Cure = "hbjournal config --check --try"
 	}
@@ -195,12 +196,12 @@ func (e *examination) fileSystem() Row {
 	elsewhere := "export JOURNAL_DIR=/var/log/heartbeat # or another directory on a disk of this machine"
 	switch {
 	case m.readOnly:
-		r.Status, r.Measured, r.Cure = Fail, r.Measured+", read-only", e.asRoot("mount -o remount,rw "+quoted(m.point))
+		r.Status, r.Measured, r.Cure = Fail, r.Measured+", read-only", e.asRoot("mount -o remount,rw "+Quoted(m.point))
 	case m.kind == "tmpfs" || m.kind == "ramfs":
 		r.Status, r.Measured, r.Cure = Warn, r.Measured+": it is memory, and lost when the machine stops", elsewhere
 	case m.kind == "overlay" || m.kind == "aufs":
 		r.Status, r.Measured = Warn, r.Measured+": it is the container's own layer, and lost with it"
-		r.Cure = fmt.Sprintf("docker run -v heartbeat:%s ... # a volume", quoted(e.Journal.Dir))
+		r.Cure = fmt.Sprintf("docker run -v heartbeat:%s ... # a volume", Quoted(e.Journal.Dir))
 	case isRemote(m.kind):
 		r.Status, r.Measured, r.Cure = Warn, r.Measured+": on a file server that hangs, messages wait in memory and are lost beyond it; locks may not hold", elsewhere
 	}
@@ -301,9 +302,9 @@ func (e *examination) lock() Row {
 	case !d.Running:
 		return Row{Status: OK, Measured: "nobody holds it"}
 	case err != nil:
-		return Row{Status: Note, Measured: "held, and it does not say by whom", Cure: e.asRoot("lsof " + quoted(path))}
+		return Row{Status: Note, Measured: "held, and it does not say by whom", Cure: e.asRoot("lsof " + Quoted(path))}
 	case !isThere(e.proc(text)) && isThere(e.proc("self")):
-		return Row{Status: Note, Measured: fmt.Sprintf("held by pid %d, which is not seen here: it runs in another container, or on another machine", pid), Cure: e.asRoot("lsof " + quoted(path))}
+		return Row{Status: Note, Measured: fmt.Sprintf("held by pid %d, which is not seen here: it runs in another container, or on another machine", pid), Cure: e.asRoot("lsof " + Quoted(path))}
 	case pid != d.PID:
 		return Row{Status: Note, Measured: fmt.Sprintf("held by pid %d, while pid %d left word that it serves", pid, d.PID), Cure: fmt.Sprintf("ps -fp %d", pid)}
 	}
@@ -318,7 +319,7 @@ func (e *examination) seal() Row {
 	s := e.Journal.Seal()
 	switch {
 	case s.KeyErr != nil:
-		return Row{Status: Fail, Measured: s.KeyErr.Error(), Cure: fmt.Sprintf("chmod o= %s # or make one: hbjournal seal keygen NAME", quoted(s.KeyFile))}
+		return Row{Status: Fail, Measured: s.KeyErr.Error(), Cure: fmt.Sprintf("chmod o= %s # or make one: hbjournal seal keygen NAME", Quoted(s.KeyFile))}
 	case !s.Begun:
 		return Row{Status: Fail, Measured: "the journal holds lines and no checkpoint: nothing is sealed", Cure: "hbjournal seal init"}
 	case !s.Published:

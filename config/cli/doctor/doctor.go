@@ -69,6 +69,10 @@ type Options struct {
 
 	Outputs []Output // that the journal is forwarded to
 
+	Web Web // the live page
+
+	Archive Archive // of a fleet
+
 	MemoryBytes int64 // that the daemon may need for what waits for the disk
 
 	UID      int               // of this process
@@ -98,6 +102,7 @@ type Journal struct {
 	// Seal looks at what seals the journal; nil: nothing does.
 	Seal       func() Seal
 	Encryption func() Encryption // looks at the directories; nil: nothing is encrypted
+	Life       func() Life       // looks when the daemon listened; nil: that is not known
 
 	// Probe tries to make, write, link and rename files as the daemon does, and undoes it.
 	Probe func() error
@@ -140,7 +145,7 @@ type check struct {
 
 // checks are all that there are, in the order in which they are shown.
 func checks() []check {
-	return slices.Concat(configChecks(), netChecks(), counterChecks(), systemChecks(), diskChecks(), clockChecks(), outputChecks())
+	return slices.Concat(configChecks(), netChecks(), counterChecks(), systemChecks(), diskChecks(), clockChecks(), outputChecks(), webChecks(), archiveChecks())
 }
 
 // Names are the groups and then the rows: what Options.Only may hold.
@@ -160,6 +165,7 @@ type examination struct {
 	Options
 	daemon   func() Daemon
 	counters func() (before, after reading)
+	stream   func() (ArchiveStream, error)
 	disk     sync.Mutex // held by checks that make files, which would take each other's for their own
 }
 
@@ -206,6 +212,9 @@ func newExamination(ctx context.Context, o Options) *examination {
 		o.Daemon = func(context.Context) Daemon { return Daemon{} }
 	}
 	e := &examination{Options: o}
+	if o.Archive.Stream != nil {
+		e.stream = sync.OnceValues(o.Archive.Stream)
+	}
 	e.daemon = sync.OnceValue(func() Daemon { return o.Daemon(ctx) })
 	e.counters = sync.OnceValues(func() (before, after reading) {
 		before = e.read()
@@ -253,7 +262,7 @@ func (e *examination) unanswered(c check) Row {
 	if c.group != diskGroup {
 		return skip(measured)
 	}
-	return Row{Status: Fail, Measured: measured, Limit: "a disk that answers", Cure: "df -h " + quoted(e.Journal.Dir) + " # if this hangs too, the disk does"}
+	return Row{Status: Fail, Measured: measured, Limit: "a disk that answers", Cure: "df -h " + Quoted(e.Journal.Dir) + " # if this hangs too, the disk does"}
 }
 
 func skip(why string) Row { return Row{Status: Skip, Measured: why} }
@@ -282,8 +291,8 @@ func then(command, text string) string {
 	return command + " # " + text
 }
 
-// quoted is a text as one word for a shell.
-func quoted(text string) string {
+// Quoted is a text as one word for a shell.
+func Quoted(text string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_./:@%+=,-", r)
 	}

@@ -98,7 +98,7 @@ func TestTheVerdictIsTheWorstRow(t *testing.T) {
 func TestACureIsQuotedForAShell(t *testing.T) {
 	f := func(text, want string) {
 		t.Helper()
-		if got := quoted(text); got != want {
+		if got := Quoted(text); got != want {
 			t.Errorf("%q: got %s, want %s", text, got, want)
 		}
 	}

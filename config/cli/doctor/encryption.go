@@ -24,7 +24,7 @@ func (e *examination) encryption() Row {
 		return Row{
 			Status: Warn, Measured: fmt.Sprintf("secret keys lie beside the journal: %s", strings.Join(c.Secrets, ", ")),
 			Limit: "who takes the backups must not get the key with them",
-			Cure:  fmt.Sprintf("shred -u %s # once it is on another machine", quoted(c.Secrets[0])),
+			Cure:  fmt.Sprintf("shred -u %s # once it is on another machine", Quoted(c.Secrets[0])),
 		}
 	case !c.On:
 		return skip("journal_encrypt_to is not set")

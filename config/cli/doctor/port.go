@@ -130,7 +130,7 @@ func joined(worst Row, rows []Row) Row {
 func (e *examination) portOf(addr string) Row {
 	bindable, err := ingest.Resolve("udp", addr)
 	if err != nil {
-		return Row{Status: Fail, Measured: err.Error(), Cure: "getent hosts " + quoted(strings.Split(addr, ":")[0])}
+		return Row{Status: Fail, Measured: err.Error(), Cure: "getent hosts " + Quoted(strings.Split(addr, ":")[0])}
 	}
 	sockets, _ := e.sockets() // Without them, only binding tells.
 	for _, s := range sockets {
@@ -212,15 +212,12 @@ func (e *examination) unseen() bool {
 }
 
 func (e *examination) taken(addr, by string) Row {
-	_, port := cutPort(addr)
+	port := portOf(addr)
 	command := e.asRoot(fmt.Sprintf("ss -ulpn 'sport = :%s'", port))
 	return Row{Status: Fail, Measured: fmt.Sprintf("%s is held by %s", addr, by), Cure: command + " # then stop it, or serve with LISTEN_ADDR=:50004"}
 }
 
-func cutPort(addr string) (host, port string) {
-	i := strings.LastIndexByte(addr, ':')
-	return addr[:max(i, 0)], addr[i+1:]
-}
+func portOf(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
 
 // process is one that can be named.
 type process struct {

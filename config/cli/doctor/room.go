@@ -79,7 +79,7 @@ func (e *examination) roomRow(free rotate.Room, kept stock) Row {
 	promised, limit := j.promised()
 	r := Row{Status: OK, Measured: fmt.Sprintf("%s free, %s in %d backups and the live file", bytesText(free.FreeBytes), bytesText(kept.bytes), kept.backups), Limit: limit}
 	have := free.FreeBytes + kept.bytes
-	dir := quoted(existing(j.Dir))
+	dir := Quoted(existing(j.Dir))
 	switch {
 	case free.FreeFiles >= 0 && free.FreeFiles < leastInodes:
 		r.Status, r.Measured, r.Cure = failIf(free.FreeFiles == 0), r.Measured+fmt.Sprintf(", room for %d more files", free.FreeFiles), "df -i "+dir+" # then remove small files that are not needed"

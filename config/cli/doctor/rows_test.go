@@ -358,7 +358,7 @@ var rows = map[string][]expected{
 func (r Row) line() string { return r.Measured + " | " + r.Limit + " | " + r.Cure }
 
 // elsewhere are the checks whose states other tests go through.
-var elsewhere = []string{"directory", "live-file", "write", "file-system", "room", "fsync", "lock", "seal", "time-sync", "last-entry"}
+var elsewhere = []string{"directory", "live-file", "write", "file-system", "room", "fsync", "lock", "seal", "time-sync", "last-entry", "life", "web-address", "web-token", "web-tls", "archive-settings", "archive-address", "archive-stream", "archive-room", "archive-lag", "archive-sync"}
 
 func TestEveryCheckHasItsStatesTested(t *testing.T) {
 	for _, c := range checks() {

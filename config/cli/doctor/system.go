@@ -82,10 +82,10 @@ func userText(name string) string {
 // quotedUser is a user as sudo takes it.
 func quotedUser(name string) string {
 	if _, err := strconv.Atoi(name); err != nil {
-		return quoted(name)
+		return Quoted(name)
 	}
 	if found, err := user.LookupId(name); err == nil {
-		return quoted(found.Username)
+		return Quoted(found.Username)
 	}
 	return "'#" + name + "'"
 }

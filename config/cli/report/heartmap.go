@@ -17,7 +17,8 @@ const (
 
 // beatRow is one host of the heartbeat map.
 type beatRow struct {
-	Name   string
+	Host   string // as it calls itself
+	Name   string // as it is shown
 	Kept   string // share of beats that came, "" if none were promised
 	Missed string
 	Class  string // "calm" or "trouble"
@@ -31,7 +32,7 @@ func heartMap(r *summary.Report, zone *time.Location) []beatRow {
 	var rows []beatRow
 	for i := range hosts {
 		h := &hosts[i]
-		row := beatRow{Name: label(h.Row, ""), Class: "calm", Strip: strip(r, h, zone)}
+		row := beatRow{Host: h.Name, Name: label(h.Row, ""), Class: "calm", Strip: strip(r, h, zone)}
 		if h.Interval > 0 {
 			row.Kept = percent(h.Kept)
 		}

@@ -118,18 +118,24 @@ func writeHTML(w io.Writer, r *summary.Report, opt Options) error {
 	return err
 }
 
+// Style is the style sheet of the page and its charts.
+func Style() string { return pageStyle + chart.Style }
+
+// Policy is the Content-Security-Policy of the page: nothing but its own style sheet, which is in it.
+func Policy() string {
+	hash := sha256.Sum256([]byte(Style()))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'; base-uri 'none'; form-action 'none'"
+}
+
 // percentOf turns a share into the number of a percentage.
 func percentOf(share float64) float64 { return 100 * share }
 
 func newPage(r *summary.Report, opt Options) *page {
 	zone := opt.zone()
-	style := pageStyle + chart.Style
-	hash := sha256.Sum256([]byte(style))
 	p := &page{
-		Title: opt.title(), Style: template.CSS(style), Period: period(r, zone), Zone: r.From.Time().In(zone).Format("MST"),
-		Policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) +
-			"'; base-uri 'none'; form-action 'none'",
-		Notes: opt.Notes, Tiles: tiles(r), HasMessages: r.Total.Messages > 0,
+		Title: opt.title(), Style: template.CSS(Style()), Period: period(r, zone), Zone: r.From.Time().In(zone).Format("MST"),
+		Policy: Policy(),
+		Notes:  opt.Notes, Tiles: tiles(r), HasMessages: r.Total.Messages > 0,
 	}
 	if !p.HasMessages {
 		return p

@@ -136,3 +136,6 @@ func briefly(d time.Duration) string {
 	}
 	return strings.ReplaceAll(span(d), " ", "")
 }
+
+// Briefly returns d in its two largest units: "1d6h", "12m", "30s"; a dash for none.
+func Briefly(d time.Duration) string { return briefly(d) }

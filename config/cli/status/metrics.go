@@ -8,11 +8,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// registry returns a registry of its own, with the figures of the daemon and of its process.
-func registry(version string, snapshot func() Snapshot) *prometheus.Registry {
+// newRegistry returns a registry of its own, with the figures of what all is about, and of its process.
+func newRegistry(all prometheus.Collector) *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(
-		&collector{version: version, snapshot: snapshot},
+		all,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
@@ -193,6 +193,11 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		}
 	}
 	collectOutputs(s.Outputs, to)
+	collectBuild(c.version, to)
+}
+
+// collectBuild tells which version is running.
+func collectBuild(version string, to chan<- prometheus.Metric) {
 	info := newDesc("build_info", "The version that is running.", "version", "go_version")
-	to <- prometheus.MustNewConstMetric(info, prometheus.GaugeValue, 1, c.version, runtime.Version())
+	to <- prometheus.MustNewConstMetric(info, prometheus.GaugeValue, 1, version, runtime.Version())
 }

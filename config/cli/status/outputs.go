@@ -46,6 +46,8 @@ func outputMetrics(now time.Time) []outputMetric {
 		gauge("lag_seconds", "Age of the first line that the receiver has not taken; 0: there is none.",
 			func(f forward.Figures) float64 { return f.LagSeconds(now) }),
 		gauge("lag_bytes", "Bytes of the journal's files that the receiver has not taken.", func(f forward.Figures) float64 { return float64(f.LagBytes) }),
+		gauge("held_bytes", "Bytes of backups that the output still needs, with which pruning waits as far as forward_hold goes.",
+			func(f forward.Figures) float64 { return float64(f.HeldBytes) }),
 		gauge("dead_bytes", "Bytes of dead.jsonl, where refused lines are put aside.", func(f forward.Figures) float64 { return float64(f.DeadBytes) }),
 		gauge("last_ack_timestamp_seconds", "Unix time at which the receiver took lines last; 0: not since the start.", func(f forward.Figures) float64 {
 			if f.LastAck.IsZero() {

@@ -24,6 +24,10 @@ type Server struct {
 // Listen binds addr, which is host:port, as ingest.Resolve reads it. Each request is answered from what snapshot returns
 // then; version is shown in the metrics.
 func Listen(addr, version string, snapshot func() Snapshot) (*Server, error) {
+	return listen(addr, handler(version, snapshot))
+}
+
+func listen(addr string, answers http.Handler) (*Server, error) {
 	bindable, err := ingest.Resolve("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("serve status: %w", err)
@@ -37,7 +41,7 @@ func Listen(addr, version string, snapshot func() Snapshot) (*Server, error) {
 		return nil, fmt.Errorf("serve status: %w", err)
 	}
 	return &Server{listener: listener, http: &http.Server{
-		Handler: handler(version, snapshot),
+		Handler: answers,
 		// A client that is slow to ask or to read is cut off, so that it costs neither descriptors nor memory for long.
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       5 * time.Second,
@@ -64,11 +68,20 @@ func (s *Server) Serve(ctx context.Context) error {
 func (s *Server) Close() error { return s.listener.Close() }
 
 func handler(version string, snapshot func() Snapshot) http.Handler {
+	return newMux(
+		func(w http.ResponseWriter) { writeReady(w, snapshot()) },
+		func(w http.ResponseWriter) { writeStats(w, snapshot()) },
+		promhttp.HandlerFor(newRegistry(&collector{version: version, snapshot: snapshot}), promhttp.HandlerOpts{MaxRequestsInFlight: 4}),
+	)
+}
+
+// newMux has the requests answered.
+func newMux(ready, stats func(http.ResponseWriter), metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { writeReady(w, snapshot()) })
-	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) { writeStats(w, snapshot()) })
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry(version, snapshot), promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { ready(w) })
+	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) { stats(w) })
+	mux.Handle("GET /metrics", metrics)
 	return mux
 }
 

@@ -106,7 +106,7 @@ func TestMissingCountsWhatIsNotAccountedFor(t *testing.T) {
 }
 
 func TestMetricsPassTheLinter(t *testing.T) {
-	problems, err := testutil.GatherAndLint(registry("1.2.3", busy))
+	problems, err := testutil.GatherAndLint(newRegistry(&collector{version: "1.2.3", snapshot: busy}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func TestAnOutputThatIsDownIsAWarningAndShownInTheMetrics(t *testing.T) {
 	s := busy()
 	s.Outputs = []forward.Figures{{
 		Name: "web", State: forward.Failing, Error: "no such index", Totals: forward.Totals{Lines: 7, Missed: 1},
-		RefusedBy: map[string]int64{"400": 2}, Retries: map[forward.Class]int64{forward.Network: 3}, LagBytes: 11, DeadBytes: 12,
+		RefusedBy: map[string]int64{"400": 2}, Retries: map[forward.Class]int64{forward.Network: 3}, LagBytes: 11, DeadBytes: 12, HeldBytes: 13,
 	}}
 	want(t, s, "/readyz", 200, "ready\nwarning: output web is failing since ", ": no such index")
 	want(t, s, "/healthz", 200, "ok")
@@ -262,13 +262,14 @@ func TestAnOutputThatIsDownIsAWarningAndShownInTheMetrics(t *testing.T) {
 		"\njournal_forward_failing{output=\"web\"} 1\n",
 		"\njournal_forward_lag_seconds{output=\"web\"} 0\n",
 		"\njournal_forward_lag_bytes{output=\"web\"} 11\n",
+		"\njournal_forward_held_bytes{output=\"web\"} 13\n",
 		"\njournal_forward_dead_bytes{output=\"web\"} 12\n",
 		"\njournal_forward_rejected_lines_total{output=\"web\",reason=\"400\"} 2\n",
 		"\njournal_forward_retries_total{class=\"network\",output=\"web\"} 3\n",
 		"\njournal_forward_retries_total{class=\"ambiguous\",output=\"web\"} 0\n",
 		"\njournal_forward_batch_seconds_count{output=\"web\"} 0\n",
 	)
-	if problems, err := testutil.GatherAndLint(registry("1.2.3", func() Snapshot { return s })); err != nil || len(problems) > 0 {
+	if problems, err := testutil.GatherAndLint(newRegistry(&collector{version: "1.2.3", snapshot: func() Snapshot { return s }})); err != nil || len(problems) > 0 {
 		t.Errorf("got %v, %v", problems, err)
 	}
 }

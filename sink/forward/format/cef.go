@@ -21,8 +21,8 @@ const (
 type cef struct {
 	facts
 	priority
-	header Header
-	head   string // CEF:0|Vendor|Product|Version|
+	opt  Options
+	head string // CEF:0|Vendor|Product|Version|
 }
 
 func newCEF(opt Options) (*cef, error) {
@@ -37,7 +37,7 @@ func newCEF(opt Options) (*cef, error) {
 		}
 		head += headerEscapes.Replace(oneLine(field[0])) + "|"
 	}
-	return &cef{facts: newFacts(), priority: p, header: opt.Header, head: head}, nil
+	return &cef{facts: newFacts(), priority: p, opt: opt, head: head}, nil
 }
 
 // The severities of CEF, from 0 to 10.
@@ -70,11 +70,14 @@ func (c *cef) Append(dst []byte, e *journal.Entry, id string) []byte {
 	if id != "" {
 		dst = appendExtension(dst, "externalId", id)
 	}
-	return appendExtension(dst, "msg", string(e.Message))
+	if receiver := c.opt.receiver(e); receiver != "" {
+		dst = appendExtension(dst, "dvchost", receiver)
+	}
+	return appendExtension(dst, "msg", e.Message)
 }
 
 func (c *cef) appendHeader(dst []byte, e *journal.Entry) []byte {
-	switch c.header {
+	switch c.opt.Header {
 	case BSD:
 		dst = c.appendPriority(dst, c.priority)
 		dst = time.UnixMilli(e.Millis).UTC().AppendFormat(dst, time.Stamp)
@@ -104,27 +107,41 @@ func (c *cef) appendSource(dst []byte, e *journal.Entry) []byte {
 }
 
 var (
-	lineBreaks       = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ")
-	headerEscapes    = strings.NewReplacer(`\`, `\\`, `|`, `\|`)
-	extensionEscapes = strings.NewReplacer(`\`, `\\`, `=`, `\=`, "\n", `\n`, "\r", `\r`)
+	lineBreaks    = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ")
+	headerEscapes = strings.NewReplacer(`\`, `\\`, `|`, `\|`)
 )
 
-func appendExtension(dst []byte, key, value string) []byte {
+// appendExtension appends a key and its value, which is UTF-8. The control characters that CEF has no escapes for become spaces.
+func appendExtension[T string | []byte](dst []byte, key string, value T) []byte {
 	dst = append(append(append(dst, ' '), key...), '=')
-	return append(dst, extensionEscapes.Replace(withoutControls(value))...)
+	done := 0
+	for i := range len(value) {
+		c := value[i]
+		if c >= ' ' && c != '\\' && c != '=' && c != 0x7f {
+			continue
+		}
+		dst = append(dst, value[done:i]...)
+		done = i + 1
+		switch c {
+		case '\\', '=':
+			dst = append(dst, '\\', c)
+		case '\n':
+			dst = append(dst, `\n`...)
+		case '\r':
+			dst = append(dst, `\r`...)
+		default:
+			dst = append(dst, ' ')
+		}
+	}
+	return append(dst, value[done:]...)
 }
 
-// oneLine is text for a header, which holds no line breaks.
+// oneLine is text for a header, which holds no line breaks and no control characters.
 func oneLine(text string) string {
-	return withoutControls(lineBreaks.Replace(text))
-}
-
-// withoutControls replaces the control characters that CEF has no escapes for.
-func withoutControls(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\r' || r == 0x7f {
+		if r < ' ' || r == 0x7f {
 			return ' '
 		}
 		return r
-	}, text)
+	}, lineBreaks.Replace(text))
 }

@@ -20,8 +20,9 @@
 //	message            MSG                 msg                     full_message          message
 //	its fields                                                     _<path>               hbjournal.<path>
 //	the entry's id     SD id               externalId              _hbj_id               event.id
+//	the receiver       SD receiver        dvchost                 _receiver             observer.name
 //	weight             severity 6; 4       1; 6                    level 6; 4            log.level info; warn
 //
-// The host is what the message names (name), else the address that sent it. The weight is that of a message; and behind
+// The receiver is in whose journal the entry is, if that is asked for. The host is what the message names (name), else the address that sent it. The weight is that of a message; and behind
 // the semicolon of a note, which is the journal's own.
 package format

@@ -11,7 +11,8 @@ const ecsVersion = "8.17.0"
 
 type ecs struct {
 	facts
-	bare bool
+	opt  Options
+	flat flattener
 }
 
 // Append implements Form. Its first fields are those that ecs-logging wants first, in that order.
@@ -30,7 +31,7 @@ func (s *ecs) Append(dst []byte, e *journal.Entry, id string) []byte {
 	dst = append(dst, `,"ecs.version":"`+ecsVersion+`","event.dataset":"hbjournal","host.name":`...)
 	dst = appendString(dst, s.host)
 	dst = append(dst, `,"source.ip":`...)
-	dst = appendString(dst, e.Source.Addr().WithZone("").String())
+	dst = append(e.Source.Addr().WithZone("").AppendTo(append(dst, '"')), '"')
 	dst = append(dst, `,"source.port":`...)
 	dst = strconv.AppendUint(dst, uint64(e.Source.Port()), 10)
 	if s.kind != "" {
@@ -41,12 +42,16 @@ func (s *ecs) Append(dst []byte, e *journal.Entry, id string) []byte {
 		dst = append(dst, `,"event.id":`...)
 		dst = appendString(dst, id)
 	}
-	if s.bare {
+	if receiver := s.opt.receiver(e); receiver != "" {
+		dst = append(dst, `,"observer.name":`...)
+		dst = appendString(dst, receiver)
+	}
+	if s.opt.Bare {
 		return append(dst, '}')
 	}
-	for _, f := range flatten(e.Message) {
-		dst = append(append(append(dst, `,"hbjournal.`...), f.name...), `":`...)
-		dst = append(dst, f.value...)
+	for i, all := 0, s.flat.flatten(e.Message); i < len(all); i++ {
+		dst = append(append(append(dst, `,"hbjournal.`...), all[i].name...), `":`...)
+		dst = all[i].appendValue(dst)
 	}
 	return append(dst, '}')
 }

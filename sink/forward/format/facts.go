@@ -29,3 +29,6 @@ func AppendTime(dst []byte, millis int64) []byte { return appendTime(dst, millis
 
 // AppendText appends the bytes of a message as a JSON string.
 func AppendText(dst, message []byte) []byte { return appendText(dst, message) }
+
+// AppendString appends s as a JSON string.
+func AppendString(dst []byte, s string) []byte { return appendString(dst, s) }

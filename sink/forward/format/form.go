@@ -3,9 +3,7 @@ package format
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/tidwall/gjson"
 
@@ -29,6 +27,16 @@ type Options struct {
 
 	Vendor, Product, Version string // of CEF's header; "": hbjournal, hbjournal, 1
 	Header                   Header // before each event of CEF; "": none
+
+	Receiver func(*journal.Entry) string // in whose journal an entry is; nil: that is not shown
+}
+
+// receiver is in whose journal an entry is; "": that is not shown.
+func (o Options) receiver(e *journal.Entry) string {
+	if o.Receiver == nil {
+		return ""
+	}
+	return o.Receiver(e)
 }
 
 // Names are the names that New takes.
@@ -40,9 +48,9 @@ func New(name string, opt Options) (Form, error) {
 	case "cef":
 		return newCEF(opt)
 	case "ecs":
-		return &ecs{facts: newFacts(), bare: opt.Bare}, nil
+		return &ecs{facts: newFacts(), opt: opt}, nil
 	case "gelf":
-		return &gelf{facts: newFacts(), bare: opt.Bare}, nil
+		return &gelf{facts: newFacts(), opt: opt}, nil
 	case "syslog":
 		return newSyslog(opt)
 	}
@@ -63,28 +71,48 @@ func newFacts() facts { return facts{lookup: journal.NewLookup("ID", "name", "pl
 
 func (f *facts) learn(e *journal.Entry) {
 	f.lookup.Values(e.Message, f.values[:])
-	f.kind, f.name, f.plugin = word(f.values[0]), word(f.values[1]), word(f.values[2])
+	setWord(&f.kind, f.values[0])
+	setWord(&f.name, f.values[1])
+	setWord(&f.plugin, f.values[2])
 	f.note = journal.IsNote(e.Message)
 	if f.host = f.name; f.host == "" {
 		f.host = e.Source.Addr().WithZone("").String()
 	}
 }
 
-// word is the text of a string or a number, and "" of anything else.
-func word(value []byte) string {
-	if len(value) == 0 || value[0] != '"' && value[0] != '-' && (value[0] < '0' || value[0] > '9') {
-		return ""
+// setWord sets word to the text of a string or a number, and to "" of anything else. It allocates nothing if that is what it is.
+func setWord(word *string, value []byte) {
+	var text []byte
+	switch {
+	case len(value) == 0 || value[0] != '"' && value[0] != '-' && (value[0] < '0' || value[0] > '9'):
+	case value[0] == '"' && bytes.IndexByte(value, '\\') < 0:
+		text = value[1 : len(value)-1]
+	default:
+		*word = gjson.ParseBytes(value).String()
+		return
 	}
-	return gjson.ParseBytes(value).String()
+	if *word != string(text) {
+		*word = string(text)
+	}
 }
 
 // title is what a list of messages shows of one: PLG cpu_monitor webserver1.
 func (f *facts) title() string {
-	words := slices.DeleteFunc([]string{f.kind, f.plugin, f.name}, func(w string) bool { return w == "" })
+	var room [128]byte
+	words := room[:0]
+	for _, word := range [...]string{f.kind, f.plugin, f.name} {
+		if word == "" {
+			continue
+		}
+		if len(words) > 0 {
+			words = append(words, ' ')
+		}
+		words = append(words, word...)
+	}
 	if len(words) == 0 {
 		return "message from " + f.host
 	}
-	return strings.Join(words, " ")
+	return string(words)
 }
 
 // The weights of an entry, as syslog numbers them.
@@ -101,27 +129,4 @@ func (f *facts) weigh(message int) int {
 		return min(message, severityWarning)
 	}
 	return message
-}
-
-// appendTime appends the receipt of an entry as RFC 3339 has it, in UTC, with milliseconds.
-func appendTime(dst []byte, millis int64) []byte {
-	return time.UnixMilli(millis).UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z07:00")
-}
-
-// appendString appends s as a JSON string.
-func appendString(dst []byte, s string) []byte {
-	return gjson.AppendJSONString(dst, s)
-}
-
-// appendText appends the bytes of a message, which is UTF-8, as a JSON string.
-func appendText(dst, text []byte) []byte {
-	dst = append(dst, '"')
-	for {
-		i := bytes.IndexAny(text, `"\`)
-		if i < 0 {
-			return append(append(dst, text...), '"')
-		}
-		dst = append(append(dst, text[:i]...), '\\', text[i])
-		text = text[i+1:]
-	}
 }

@@ -191,11 +191,12 @@ func checkObject(t *testing.T, text []byte) map[string]any {
 }
 
 func TestFieldsOfAMessage(t *testing.T) {
+	var all flattener
 	f := func(message, want string) {
 		t.Helper()
 		var got []string
-		for _, field := range flatten([]byte(message)) {
-			got = append(got, field.name+"="+field.value)
+		for _, field := range all.flatten([]byte(message)) {
+			got = append(got, field.name+"="+string(field.appendValue(nil)))
 		}
 		if s := strings.Join(got, " "); s != want {
 			t.Errorf("%s: got %s, want %s", message, s, want)
@@ -209,6 +210,16 @@ func TestFieldsOfAMessage(t *testing.T) {
 	f(`{"a b":1,"a_b":2,"a/b":3}`, `a_b=1 a_b_2=2 a_b_3=3`)
 	f(`{"":1,"é":2}`, `_=1 __2=2`)
 	f(`{"x":1e999}`, `x="1e999"`)
+	f(`{"a":{"b":1},"a.b":2,"c":[[1,[2]],{}]}`, `a.b=2 c.0.0=1 c.0.1.0=2`)
+
+	// The same beyond the number of fields that are looked through one by one.
+	many, want := "{", ""
+	for i := range 3 * few {
+		many += fmt.Sprintf(`"k %d":{"x":%d},"k_%d":{"x":"y"},"k %d.x":true,`, i, i, i, i)
+		want += fmt.Sprintf(`k_%d.x=true k_%d.x_2="y" `, i, i)
+	}
+	f(many[:len(many)-1]+"}", strings.TrimSpace(want))
+	f(`{"k_1":{"x":7}}`, `k_1.x=7`)
 }
 
 func TestCEFReadsBack(t *testing.T) {
@@ -289,4 +300,13 @@ func parseCEF(event string) (head []string, fields map[string]string, err error)
 		fields[key] = strings.NewReplacer(`\\`, `\`, `\=`, `=`, `\n`, "\n", `\r`, "\r").Replace(event[k[1]:end])
 	}
 	return head, fields, nil
+}
+
+func TestTimesAsPackageTimeWritesThem(t *testing.T) {
+	for _, millis := range []int64{0, 7, 951_782_399_999, 951_868_800_000, 1_774_699_200_007, endOfTime - 1, endOfTime, -1, 1 << 50} {
+		got, want := string(AppendTime(nil, millis)), time.UnixMilli(millis).UTC().Format("2006-01-02T15:04:05.000Z07:00")
+		if got != want {
+			t.Errorf("%d: got %s, want %s", millis, got, want)
+		}
+	}
 }

@@ -8,7 +8,9 @@ import (
 
 type gelf struct {
 	facts
-	bare bool
+	opt   Options
+	flat  flattener
+	taken []string // fields that are there already, of the last entry
 }
 
 // Append implements Form.
@@ -25,26 +27,32 @@ func (g *gelf) Append(dst []byte, e *journal.Entry, id string) []byte {
 	dst = append(dst, `,"level":`...)
 	dst = strconv.AppendInt(dst, int64(g.severity()), 10)
 	dst = append(dst, `,"_source_ip":`...)
-	dst = appendString(dst, e.Source.Addr().String())
+	dst = append(e.Source.Addr().AppendTo(append(dst, '"')), '"')
 	dst = append(dst, `,"_source_port":`...)
 	dst = strconv.AppendUint(dst, uint64(e.Source.Port()), 10)
-	taken := []string{"source_ip", "source_port", "_id"} // _id: what id becomes
+	taken := append(g.taken[:0], "source_ip", "source_port", "_id") // _id: what id becomes
 	if id != "" {
 		dst = append(dst, `,"_hbj_id":`...)
 		dst = appendString(dst, id)
 		taken = append(taken, "hbj_id")
 	}
-	if g.bare {
+	if receiver := g.opt.receiver(e); receiver != "" {
+		dst = append(dst, `,"_receiver":`...)
+		dst = appendString(dst, receiver)
+		taken = append(taken, "receiver")
+	}
+	if g.opt.Bare {
 		return append(dst, '}')
 	}
-	for _, f := range flatten(e.Message, taken...) {
-		dst = appendGELF(dst, f)
+	g.taken = taken
+	for i, all := 0, g.flat.flatten(e.Message, taken...); i < len(all); i++ {
+		dst = appendGELF(dst, &all[i])
 	}
 	return append(dst, '}')
 }
 
 // appendGELF appends an additional field. Graylog takes strings and numbers, and keeps _id for itself.
-func appendGELF(dst []byte, f flat) []byte {
+func appendGELF(dst []byte, f *flat) []byte {
 	dst = append(dst, `,"_`...)
 	if f.name == "id" {
 		dst = append(dst, '_')
@@ -53,5 +61,5 @@ func appendGELF(dst []byte, f flat) []byte {
 	if f.value[0] == 't' || f.value[0] == 'f' {
 		return append(append(append(dst, '"'), f.value...), '"')
 	}
-	return append(dst, f.value...)
+	return f.appendValue(dst)
 }

@@ -83,11 +83,11 @@ type syslog struct {
 	facts
 	priority
 	app, sdID string
-	bom       bool
+	opt       Options
 }
 
 func newSyslog(opt Options) (*syslog, error) {
-	s := &syslog{facts: newFacts(), app: opt.App, sdID: opt.SDID, bom: opt.BOM}
+	s := &syslog{facts: newFacts(), app: opt.App, sdID: opt.SDID, opt: opt}
 	var err error
 	if s.priority, err = newPriority(opt); err != nil {
 		return nil, err
@@ -121,8 +121,11 @@ func (s *syslog) Append(dst []byte, e *journal.Entry, id string) []byte {
 	if id != "" {
 		dst = appendParam(dst, "id", id)
 	}
+	if receiver := s.opt.receiver(e); receiver != "" {
+		dst = appendParam(dst, "receiver", receiver)
+	}
 	dst = append(dst, "] "...)
-	if s.bom {
+	if s.opt.BOM {
 		dst = append(dst, "\xef\xbb\xbf"...)
 	}
 	return append(dst, e.Message...)
@@ -133,14 +136,19 @@ func printable(text string, most int) string {
 	if text == "" {
 		return "-"
 	}
-	safe := strings.Map(func(r rune) rune {
-		if r < '!' || r > '~' {
-			return '_'
-		}
-		return r
-	}, text)
+	safe := text
+	if strings.ContainsFunc(text, isUnprintable) {
+		safe = strings.Map(func(r rune) rune {
+			if isUnprintable(r) {
+				return '_'
+			}
+			return r
+		}, text)
+	}
 	return safe[:min(len(safe), most)]
 }
+
+func isUnprintable(r rune) bool { return r < '!' || r > '~' }
 
 var paramEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `]`, `\]`)
 

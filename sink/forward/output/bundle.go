@@ -7,6 +7,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"hbjournal/sink/forward"
+	"hbjournal/sink/forward/stream"
 )
 
 // A bundler makes the payloads of messages in a stream: lines as they stand in the journal, in zstd.
@@ -16,15 +17,12 @@ type bundler struct {
 	ratio   float64 // of the last lines to their payload; 0 before the first
 }
 
-// packWindow bounds the memory of who packs, and of who unpacks.
-const packWindow = 1 << 20
-
 // pack packs the first lines of b, as many as fit into limit bytes: all, else half of them, and so on. The payload is valid
 // until the next call. It is nil if not even the first line fits; then lines is that one.
 func (u *bundler) pack(b *forward.Batch, limit int) (lines *forward.Batch, payload []byte, err error) {
 	if u.encoder == nil {
 		u.encoder, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest),
-			zstd.WithWindowSize(packWindow), zstd.WithLowerEncoderMem(true))
+			zstd.WithWindowSize(stream.PackWindow), zstd.WithLowerEncoderMem(true))
 		if err != nil {
 			return nil, nil, fmt.Errorf("make a zstd encoder: %w", err)
 		}

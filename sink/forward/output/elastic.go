@@ -2,6 +2,7 @@ package output
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -50,6 +51,7 @@ func newElastic(t *Target, o *options) func(Identity) (forward.Output, error) {
 	base := strings.TrimSuffix(escaped(t.Path), "/")
 	return func(Identity) (forward.Output, error) {
 		e := &elastic{web: newWeb(settings), base: base, path: base + "/_bulk?" + query.Encode(), index: index, form: form}
+		e.one = e.append
 		return e, nil
 	}
 }
@@ -62,14 +64,14 @@ type elastic struct {
 	base, path string
 	index      string
 	form       format.Form
-	body       made
-	day        int64  // hours since 1970 for which name is
-	name       string // the index of an entry of that hour
+	bodies
+	day  int64  // hours since 1970 for which name is
+	name string // the index of an entry of that hour
 }
 
 // Send implements forward.Output.
 func (e *elastic) Send(ctx context.Context, b *forward.Batch) (forward.Receipt, error) {
-	return inPieces(ctx, b, e.piece)
+	return e.send(ctx, b, e.piece)
 }
 
 var bulkHeader = http.Header{"Content-Type": {"application/x-ndjson"}}
@@ -77,19 +79,15 @@ var bulkHeader = http.Header{"Content-Type": {"application/x-ndjson"}}
 // maxBulkAnswer is how long an answer about pieceLines items may be.
 const maxBulkAnswer = 8 << 20
 
-func (e *elastic) piece(ctx context.Context, b *forward.Batch) (forward.Receipt, error) {
-	e.body.make(b, e.append)
-	if len(e.body.lines) == 0 {
-		return e.body.all(b), nil
-	}
-	a, err := e.do(ctx, call{path: e.path, header: bulkHeader, body: e.body.text, limit: maxBulkAnswer})
+func (e *elastic) piece(ctx context.Context, m *made) (forward.Receipt, error) {
+	a, err := e.do(ctx, call{path: e.path, header: bulkHeader, body: m.text, limit: maxBulkAnswer})
 	if err == nil && !a.ok() {
 		err = a.refusal()
 	}
 	if err != nil {
 		return forward.Receipt{}, err
 	}
-	return bulkReceipt(a.body, &e.body, b.Len())
+	return bulkReceipt(a.body, m)
 }
 
 // append appends the action and the document of a line.
@@ -116,9 +114,9 @@ func (e *elastic) indexAt(millis int64) string {
 
 // bulkReceipt reads what became of each item, up to the first one that is to be sent again: those behind it are sent again
 // too, so that they stay in order, and are known again by their ids.
-func bulkReceipt(text []byte, body *made, lines int) (r forward.Receipt, err error) {
+func bulkReceipt(text []byte, body *made) (r forward.Receipt, err error) {
 	items := gjson.GetBytes(text, "items")
-	if !gjson.ValidBytes(text) || !items.IsArray() {
+	if !json.Valid(text) || !items.IsArray() {
 		return r, ambiguous("the answer is no list of items: %.100q", text)
 	}
 	n := 0
@@ -139,7 +137,7 @@ func bulkReceipt(text []byte, body *made, lines int) (r forward.Receipt, err err
 	case n != len(body.lines):
 		return forward.Receipt{}, ambiguous("the answer is about %d lines or more, of %d that were sent", n, len(body.lines))
 	default:
-		r.Acked = lines
+		r.Acked = body.of.Len()
 	}
 	r.Refused = inOrder(r.Refused, body.refused, r.Acked)
 	return r, err

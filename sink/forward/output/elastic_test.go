@@ -206,9 +206,10 @@ func TestABatchGoesInPiecesAndKeepsItsOrder(t *testing.T) {
 func FuzzBulkAnswer(f *testing.F) {
 	f.Add([]byte(`{"items":[{"create":{"status":201}},{"create":{"status":429,"error":{"type":"a","reason":"b"}}}]}`))
 	f.Add([]byte(`{"items":[{"create":{"status":400}},{"create":{"status":409}},{}]}`))
+	of := messages(f, beats(5, 80)...)
 	f.Fuzz(func(t *testing.T, text []byte) {
-		body := &made{lines: []int{0, 2, 3}, refused: []forward.Refused{{Line: 1, Code: malformed}, {Line: 4, Code: malformed}}}
-		checkReceipt(t, 5, text)(bulkReceipt(text, body, 5))
+		body := &made{of: of, lines: []int{0, 2, 3}, refused: []forward.Refused{{Line: 1, Code: malformed}, {Line: 4, Code: malformed}}}
+		checkReceipt(t, 5, text)(bulkReceipt(text, body))
 	})
 }
 

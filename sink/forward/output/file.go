@@ -13,6 +13,7 @@ import (
 
 	"hbjournal/sink/forward"
 	"hbjournal/sink/forward/durable"
+	"hbjournal/sink/journal"
 	"hbjournal/sink/journal/read"
 )
 
@@ -40,6 +41,7 @@ func schemeFile() scheme {
 
 // file is the output. The position is opened when it is first needed, and again after each trouble.
 type file struct {
+	patient
 	path     string
 	journal  string
 	position *durable.Slots // locked; nil: not open
@@ -52,7 +54,7 @@ type filePosition struct {
 	Journal string `json:"journal"`
 	To      string `json:"to"` // a read.Cursor
 	Number  int64  `json:"number"`
-	Last    string `json:"last"` // forward.LineHash; "": there is no line of the journal in it yet
+	Last    string `json:"last"` // journal.LineHash; "": there is no line of the journal in it yet
 	Size    int64  `json:"size"`
 }
 
@@ -93,8 +95,8 @@ func (f *file) open() error {
 }
 
 // Position implements forward.Resumer.
-func (f *file) Position(_ context.Context, journal string) (held forward.Held, ok bool, err error) {
-	if err := f.open(); err != nil {
+func (f *file) Position(ctx context.Context, journal string) (held forward.Held, ok bool, err error) {
+	if err := f.do(ctx, f.open); err != nil {
 		return held, false, f.trouble(err)
 	}
 	if f.known.Journal != journal {
@@ -109,11 +111,13 @@ func (f *file) Position(_ context.Context, journal string) (held forward.Held, o
 }
 
 // Send implements forward.Output.
-func (f *file) Send(_ context.Context, b *forward.Batch) (forward.Receipt, error) {
-	err := f.open()
-	if err == nil {
-		err = f.append(b)
-	}
+func (f *file) Send(ctx context.Context, b *forward.Batch) (forward.Receipt, error) {
+	err := f.do(ctx, func() error {
+		if err := f.open(); err != nil {
+			return err
+		}
+		return f.append(b)
+	})
 	if err != nil {
 		return forward.Receipt{}, f.trouble(err)
 	}
@@ -149,7 +153,7 @@ func (f *file) append(b *forward.Batch) error {
 	}
 	return f.note(filePosition{
 		Journal: b.Journal, To: b.To.String(), Number: b.Number + int64(b.Len()),
-		Last: forward.LineHash(b.Line(b.Len() - 1)), Size: size + int64(b.Size()),
+		Last: journal.LineHash(b.Line(b.Len() - 1)), Size: size + int64(b.Size()),
 	})
 }
 
@@ -180,7 +184,9 @@ func (f *file) trouble(err error) error {
 
 // Check implements forward.Checker. It makes a file where the output would, or in the nearest directory above that is there,
 // and removes it.
-func (f *file) Check(context.Context) error {
+func (f *file) Check(ctx context.Context) error { return f.do(ctx, f.try) }
+
+func (f *file) try() error {
 	dir := filepath.Dir(f.path)
 	for dir != filepath.Dir(dir) {
 		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
@@ -195,9 +201,9 @@ func (f *file) Check(context.Context) error {
 	return errors.Join(try.Close(), os.Remove(try.Name()))
 }
 
-// Close implements forward.Output.
+// Close implements forward.Output. While the disk hangs there is nothing to close: the position tells the next process all.
 func (f *file) Close() error {
-	if f.position == nil {
+	if f.isBusy() || f.position == nil {
 		return nil
 	}
 	err := errors.Join(f.position.Sync(), f.position.Close())

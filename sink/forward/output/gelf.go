@@ -44,7 +44,7 @@ func (o *options) gelfHTTP(t *Target, m *formed) func(Identity) (forward.Output,
 	return func(Identity) (forward.Output, error) {
 		p := posting{web: newWeb(settings), path: escaped(t.Path), header: header}
 		if bulk {
-			p.one = m.appender("\n")
+			p.bodies.one = m.appender("\n")
 			return &p, nil
 		}
 		return &gelfHTTP{posting: p, maker: m}, nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"hbjournal/sink/forward"
+	"hbjournal/sink/forward/stream"
 )
 
 // kafkaOutput sends to one partition of a topic, a batch in a transaction: as records of lines in zstd, each with its mark.
@@ -22,33 +22,31 @@ import (
 type kafkaOutput struct {
 	connection
 	kafkaOptions
-	who  Identity
-	pack bundler
+	brokers stream.Brokers
+	who     Identity
+	pack    bundler
 
 	client    *kgo.Client
 	dialed    time.Time
-	async     *lastError
+	async     *stream.LastError
 	partition int32
 	topicID   [16]byte
 	leaders   map[int32]int // of the partitions
 	limit     int           // bytes of a record's value
+	looked    looked        // for records of this receiver, in vain
+	smaller   int           // how often the size of what is read at once was halved
 
-	last  mark // of the last record of this receiver, if any
-	any   bool // there is one
-	known bool // last and any are what the partition holds, for all that is known
+	last  stream.Mark // of the last record of this receiver, if any
+	any   bool        // there is one
+	known bool        // last and any are what the partition holds, for all that is known
 }
 
 type kafkaOptions struct {
-	hosts      []string
-	secure     bool
 	topic      string
 	partition  int // -1: by partitions, or the only one
 	partitions int // that the receivers are spread over; 0: not said
 	maxMessage int
-	sasl       string
 }
-
-const kafkaPort = "9092"
 
 // kafkaRoom is what the headers of a record and a batch take at most.
 const kafkaRoom = 4 << 10
@@ -56,35 +54,26 @@ const kafkaRoom = 4 << 10
 func makeKafka(t *Target, o *options) func(Identity) (forward.Output, error) {
 	topic := strings.TrimPrefix(t.Path, "/")
 	k := kafkaOptions{
-		hosts: t.Hosts, secure: t.Scheme == "kafka+tls", topic: topic,
+		topic:     topic,
 		partition: -1, partitions: o.number("partitions", 0),
 		maxMessage: int(min(o.size("max_message", 1_000_000), 64<<20)),
-		sasl:       o.choice("sasl", "none", "none", "plain", "scram-sha-256", "scram-sha-512"),
 	}
 	if o.text("partition", "") != "" {
 		k.partition = o.number("partition", 0)
 	}
 	c := streamOptions(t, o)
-	if len(k.hosts) == 0 || !regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`).MatchString(topic) {
-		o.fault("want %s://host[:port][,host[:port]...]/topic", t.Scheme)
-	}
+	brokers := o.brokers(t, c)
 	if k.partition >= 0 && k.partitions > 0 {
 		o.fault("partition and partitions do not go together")
 	}
 	if k.maxMessage < 2*kafkaRoom {
 		o.wrong("max_message", "8KiB or more")
 	}
-	if (k.sasl == "none") != (c.User == "") {
-		o.fault("sasl goes together with user and password_file")
-	}
-	if c.TokenFile != "" {
-		o.fault("token_file is not for Kafka; give sasl=, user= and password_file=")
-	}
 	return func(who Identity) (forward.Output, error) {
 		if who.Receiver == "" {
 			return nil, fmt.Errorf("%w: receiver_name is empty, and the transactions are named after it", forward.ErrStop)
 		}
-		return &kafkaOutput{connection: c, kafkaOptions: k, who: who, limit: k.maxMessage - kafkaRoom}, nil
+		return &kafkaOutput{connection: c, kafkaOptions: k, brokers: brokers, who: who, limit: k.maxMessage - kafkaRoom}, nil
 	}
 }
 
@@ -92,15 +81,15 @@ func makeKafka(t *Target, o *options) func(Identity) (forward.Output, error) {
 func (k *kafkaOutput) Position(ctx context.Context, journalID string) (forward.Held, bool, error) {
 	k.close() // The next client ends what an older one of this process may have left open, too.
 	err := k.position(ctx)
-	if err == nil && k.any && k.last.journal != journalID {
+	if err == nil && k.any && k.last.Journal != journalID {
 		err = foreignJournal(fmt.Sprintf("partition %d of topic %s, under the key %s,", k.partition, k.topic, k.who.Receiver),
-			k.last.journal, journalID)
+			k.last.Journal, journalID)
 	}
 	if err != nil {
 		k.known = false
 		return forward.Held{}, false, err
 	}
-	return k.last.held(), k.any, nil
+	return heldBy(k.last), k.any, nil
 }
 
 // position connects, and reads what the partition holds of this receiver.
@@ -130,7 +119,7 @@ func (k *kafkaOutput) Send(ctx context.Context, b *forward.Batch) (forward.Recei
 			return forward.Receipt{}, err
 		}
 		for _, m := range marks {
-			acked += m.lines
+			acked += m.Lines
 		}
 		k.last, k.any = marks[len(marks)-1], true
 	}
@@ -156,7 +145,7 @@ func (k *kafkaOutput) ready(ctx context.Context, b *forward.Batch) error {
 }
 
 // records are the lines of b up to the first that no record holds, which refusal is about then.
-func (k *kafkaOutput) records(b *forward.Batch) (records []*kgo.Record, marks []mark, refusal error) {
+func (k *kafkaOutput) records(b *forward.Batch) (records []*kgo.Record, marks []stream.Mark, refusal error) {
 	for done := 0; done < b.Len(); {
 		lines, payload, err := k.pack.pack(b.Slice(done, b.Len()), k.limit)
 		if err == nil && payload == nil {
@@ -167,7 +156,7 @@ func (k *kafkaOutput) records(b *forward.Batch) (records []*kgo.Record, marks []
 		}
 		m := markOf(lines)
 		record := &kgo.Record{Topic: k.topic, Partition: k.partition, Key: []byte(k.who.Receiver), Value: slices.Clone(payload)}
-		for _, h := range m.headers() {
+		for _, h := range append(m.Headers(), [2]string{stream.HeaderReceiver, k.who.Receiver}) {
 			record.Headers = append(record.Headers, kgo.RecordHeader{Key: h[0], Value: []byte(h[1])})
 		}
 		records, marks = append(records, record), append(marks, m)
@@ -194,7 +183,7 @@ func (k *kafkaOutput) commit(ctx context.Context, records []*kgo.Record) error {
 		return nil
 	}
 	k.close()
-	class := dialClass(err)
+	class := kafkaClass(err)
 	switch {
 	case errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge):
 		k.limit = max(k.limit/2, 1) // Also for several of them in one batch, which the library makes.
@@ -222,13 +211,13 @@ func (k *kafkaOutput) guard(ctx context.Context, f func(ctx context.Context) err
 	if !stop() {
 		<-closed
 		k.client = nil
-		return errors.Join(ctx.Err(), err, k.async.take())
+		return errors.Join(ctx.Err(), err, k.async.Take())
 	}
 	return err
 }
 
 func (k *kafkaOutput) trouble(class forward.Class, err error) error {
-	return &forward.TroubleError{Class: class, Err: err}
+	return &forward.TroubleError{Class: class, Err: stream.WithoutAddresses(err)}
 }
 
 // choose picks the partition of this receiver among those of the topic. It must never change, or the position would be

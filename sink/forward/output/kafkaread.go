@@ -4,17 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"github.com/twmb/franz-go/pkg/sasl/plain"
-	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"hbjournal/sink/forward"
+	"hbjournal/sink/forward/stream"
 )
 
 // dial makes the client that sends, and ends whatever transaction a client of this name has left open.
@@ -28,7 +25,7 @@ func (k *kafkaOutput) dial(ctx context.Context) error {
 	})
 	if err != nil {
 		k.close()
-		return k.trouble(dialClass(err), fmt.Errorf("take over the transactions of hbj-%s: %w", k.who.Receiver, err))
+		return k.trouble(kafkaClass(err), fmt.Errorf("take over the transactions of hbj-%s: %w", k.who.Receiver, err))
 	}
 	return nil
 }
@@ -36,7 +33,7 @@ func (k *kafkaOutput) dial(ctx context.Context) error {
 // connect makes a client and looks at the topic. It begins nothing.
 func (k *kafkaOutput) connect(ctx context.Context) error {
 	k.close()
-	k.async = &lastError{}
+	k.async = &stream.LastError{}
 	opts, err := k.clientOptions()
 	if err != nil {
 		return err
@@ -63,7 +60,7 @@ func (k *kafkaOutput) connect(ctx context.Context) error {
 	if err != nil {
 		k.close()
 		if !errors.As(err, &trouble) && !errors.Is(err, forward.ErrStop) {
-			err = k.trouble(dialClass(err), err)
+			err = k.trouble(kafkaClass(err), err)
 		}
 	}
 	return err
@@ -84,7 +81,7 @@ func (k *kafkaOutput) countPartitions(ctx context.Context) (int, error) {
 			continue
 		}
 		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
-			return 0, k.trouble(dialClass(err), fmt.Errorf("topic %s: %w", k.topic, err))
+			return 0, k.trouble(kafkaClass(err), fmt.Errorf("topic %s: %w", k.topic, err))
 		}
 		k.topicID, k.leaders = t.TopicID, make(map[int32]int)
 		for _, p := range t.Partitions {
@@ -96,79 +93,47 @@ func (k *kafkaOutput) countPartitions(ctx context.Context) (int, error) {
 }
 
 // clientOptions are what the client that sends and the one that reads have in common.
-func (k *kafkaOutput) clientOptions() ([]kgo.Opt, error) {
-	var seeds []string
-	for _, host := range k.hosts {
-		if _, _, err := net.SplitHostPort(host); err != nil {
-			host = net.JoinHostPort(strings.Trim(host, "[]"), kafkaPort)
-		}
-		seeds = append(seeds, host)
-	}
-	opts := []kgo.Opt{
-		kgo.ClientID("hbjournal"), kgo.SeedBrokers(seeds...), kgo.DialTimeout(k.Timeout), kgo.RetryTimeout(k.Timeout),
-		kgo.RequestTimeoutOverhead(max(k.Timeout, time.Second)), kgo.MetadataMinAge(100 * time.Millisecond),
-		kgo.DisableClientMetrics(), kgo.WithHooks(kafkaHook{k.async}), kgo.RetryBackoffFn(kafkaBackoff),
-	}
-	if k.secure {
-		config, err := k.tls("")
-		if err != nil {
-			return nil, err
-		}
-		opts = append(opts, kgo.DialTLSConfig(config))
-	}
-	switch k.sasl {
-	case "plain":
-		opts = append(opts, kgo.SASL(plain.Plain(func(context.Context) (plain.Auth, error) {
-			password, err := readSecret(k.PasswordFile)
-			return plain.Auth{User: k.User, Pass: password}, err
-		})))
-	case "scram-sha-256":
-		opts = append(opts, kgo.SASL(scram.Sha256(k.scram)))
-	case "scram-sha-512":
-		opts = append(opts, kgo.SASL(scram.Sha512(k.scram)))
-	}
-	return opts, nil
-}
+func (k *kafkaOutput) clientOptions() ([]kgo.Opt, error) { return k.brokers.Options(k.async) }
 
-// kafkaBackoff is how long the library waits before it tries again by itself, within the time of one answer.
-func kafkaBackoff(tries int) time.Duration {
-	return min(20*time.Millisecond<<min(max(tries-1, 0), 6), time.Second)
-}
-
-func (k *kafkaOutput) scram(context.Context) (scram.Auth, error) {
-	password, err := readSecret(k.PasswordFile)
-	return scram.Auth{User: k.User, Pass: password}, err
-}
-
-// kafkaHook keeps why a broker could not be reached: what the library itself says in the end is that time is over.
-type kafkaHook struct{ last *lastError }
-
-// OnBrokerConnect implements kgo.HookBrokerConnect.
-func (h kafkaHook) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.Conn, err error) {
-	if err != nil {
-		h.last.put(err)
-	}
+// looked is a part of the partition, [from, to), in which no committed record of this receiver stands, and none ever will.
+type looked struct {
+	topicID  [16]byte
+	from, to int64
 }
 
 // lastMark reads the partition backwards, up to the last record of this receiver. Nothing of its own can be under way,
-// since dial has ended it.
-func (k *kafkaOutput) lastMark(ctx context.Context) (m mark, found bool, err error) {
+// since dial has ended it. What was read in vain is not read again after a cut: over a connection that does not last for the
+// whole of a partition that others fill, a receiver that is new there would never come to its end.
+func (k *kafkaOutput) lastMark(ctx context.Context) (m stream.Mark, found bool, err error) {
 	first, err := k.offset(ctx, kafkaEarliest)
 	if err != nil {
-		return mark{}, false, err
+		return stream.Mark{}, false, err
 	}
 	end, err := k.offset(ctx, kafkaLatest)
 	if err != nil {
-		return mark{}, false, err
+		return stream.Mark{}, false, err
 	}
-	for width := int64(8); end > first && !found; width *= 8 {
-		start := max(first, end-width)
-		if m, found, err = k.lastIn(ctx, start, end); err != nil {
-			return mark{}, false, err
+	if k.looked.topicID != k.topicID || k.looked.to > end || k.looked.to < first {
+		k.looked = looked{topicID: k.topicID, from: end, to: end}
+	}
+	since := end
+	if m, found, err = k.lastBefore(ctx, k.looked.to, &since); err != nil || found {
+		return m, found, err
+	}
+	k.looked.to = end
+	return k.lastBefore(ctx, first, &k.looked.from)
+}
+
+// lastBefore looks for the last record of this receiver in [first, end), and moves end down over what has none.
+func (k *kafkaOutput) lastBefore(ctx context.Context, first int64, end *int64) (m stream.Mark, found bool, err error) {
+	for width := int64(8); *end > first; width *= 8 {
+		start := max(first, *end-width)
+		if m, found, err = k.lastIn(ctx, start, *end); err != nil || found {
+			return m, found, err
 		}
-		end = start
+		*end = start
 	}
-	return m, found, nil
+	return stream.Mark{}, false, nil
 }
 
 // What to ask for the offset of.
@@ -207,26 +172,26 @@ func (k *kafkaOutput) offset(ctx context.Context, which int64) (int64, error) {
 		err = errors.New("it has no end")
 	}
 	if err != nil {
-		return 0, k.trouble(dialClass(err), fmt.Errorf("ask for the end of partition %d of topic %s: %w",
+		return 0, k.trouble(kafkaClass(err), fmt.Errorf("ask for the end of partition %d of topic %s: %w",
 			k.partition, k.topic, err))
 	}
 	return offset, nil
 }
 
 // lastIn reads the records from start up to end, and returns the mark of the last one of this receiver.
-func (k *kafkaOutput) lastIn(ctx context.Context, start, end int64) (m mark, found bool, err error) {
+func (k *kafkaOutput) lastIn(ctx context.Context, start, end int64) (m stream.Mark, found bool, err error) {
 	for next := start; next < end; {
 		var records []*kgo.Record
 		if records, next, err = k.fetch(ctx, next); err != nil {
-			return mark{}, false, err
+			return stream.Mark{}, false, err
 		}
 		for _, record := range records {
 			if record.Offset >= end || string(record.Key) != k.who.Receiver {
 				continue
 			}
-			if m, err = parseMark(kafkaHeader(record)); err != nil {
+			if m, err = stream.ParseMark(stream.KafkaHeader(record)); err != nil {
 				place := fmt.Sprintf("partition %d of topic %s under the key %s", k.partition, k.topic, k.who.Receiver)
-				return mark{}, false, foreignMessage(place, err)
+				return stream.Mark{}, false, foreignMessage(place, err)
 			}
 			found = true
 		}
@@ -238,16 +203,16 @@ func (k *kafkaOutput) lastIn(ctx context.Context, start, end int64) (m mark, fou
 // who reads, and may be the last ones. The library's own consumer would wait for more then.
 func (k *kafkaOutput) fetch(ctx context.Context, from int64) (records []*kgo.Record, next int64, err error) {
 	request := kmsg.NewPtrFetchRequest()
-	request.MaxWaitMillis, request.MinBytes, request.MaxBytes, request.IsolationLevel = 100, 1, kafkaFetch, 1
+	request.MaxWaitMillis, request.MinBytes, request.IsolationLevel = 100, 1, 1
 	topic := kmsg.NewFetchRequestTopic()
 	topic.Topic, topic.TopicID = k.topic, k.topicID
 	partition := kmsg.NewFetchRequestTopicPartition()
-	partition.Partition, partition.FetchOffset, partition.PartitionMaxBytes = k.partition, from, kafkaFetch
+	partition.Partition, partition.FetchOffset = k.partition, from
 	topic.Partitions = append(topic.Partitions, partition)
 	request.Topics = append(request.Topics, topic)
 	next = from
 	err = k.guard(ctx, func(ctx context.Context) error {
-		answer, err := request.RequestWith(ctx, k.client.Broker(k.leaders[k.partition]))
+		answer, err := k.askInParts(ctx, request)
 		if err != nil {
 			return err
 		}
@@ -261,7 +226,7 @@ func (k *kafkaOutput) fetch(ctx context.Context, from int64) (records []*kgo.Rec
 				}
 				read, behind := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
 					Offset: from, IsolationLevel: kgo.ReadCommitted(), Topic: k.topic, Partition: k.partition,
-				}, &p, boundedDecompressor{kgo.DefaultDecompressor()}, nil)
+				}, &p, stream.Unfolder(), nil)
 				records, next = read.Records, behind
 				return read.Err
 			}
@@ -272,24 +237,35 @@ func (k *kafkaOutput) fetch(ctx context.Context, from int64) (records []*kgo.Rec
 		err = errors.New("it gives nothing although it says that there is more")
 	}
 	if err != nil {
-		return nil, from, k.trouble(dialClass(err), fmt.Errorf("read the end of partition %d of topic %s: %w",
+		return nil, from, k.trouble(kafkaClass(err), fmt.Errorf("read the end of partition %d of topic %s: %w",
 			k.partition, k.topic, err))
 	}
 	return records, next, nil
 }
 
-// kafkaFetch is how many bytes of a partition are read at once; a larger batch comes whole nevertheless.
-const kafkaFetch = 1 << 20
+// kafkaFetch is how many bytes of a partition are read at once, halved after each cut down to 16 KiB; a larger batch comes whole
+// nevertheless.
+const (
+	kafkaFetch    = int32(1 << 20)
+	kafkaSmallest = 6 // times halved
+	kafkaCuts     = kafkaSmallest + 4
+)
 
-// kafkaHeader looks for a header of a record.
-func kafkaHeader(record *kgo.Record) func(name string) string {
-	return func(name string) string {
-		for _, h := range record.Headers {
-			if h.Key == name {
-				return string(h.Value)
-			}
+// askInParts asks the leader for the one partition of request, and after a cut for less of it: the library repeats nothing that
+// is asked of one broker.
+func (k *kafkaOutput) askInParts(ctx context.Context, request *kmsg.FetchRequest) (*kmsg.FetchResponse, error) {
+	for cuts := 0; ; cuts++ {
+		request.MaxBytes = kafkaFetch >> k.smaller
+		request.Topics[0].Partitions[0].PartitionMaxBytes = request.MaxBytes
+		answer, err := request.RequestWith(ctx, k.client.Broker(k.leaders[k.partition]))
+		if err == nil {
+			k.smaller = max(k.smaller-1, 0)
+			return answer, nil
 		}
-		return ""
+		if cuts == kafkaCuts || errors.Is(err, kgo.ErrClientClosed) || kafkaClass(err) != forward.Network {
+			return nil, err
+		}
+		k.smaller = min(k.smaller+1, kafkaSmallest)
 	}
 }
 

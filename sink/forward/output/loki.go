@@ -50,6 +50,7 @@ func newLoki(t *Target, o *options) func(Identity) (forward.Output, error) {
 			l.head = gjson.AppendJSONString(append(gjson.AppendJSONString(l.head, label[0]), ':'), label[1])
 		}
 		l.head = append(l.head, `},"values":[`...)
+		l.one = l.append
 		return l, nil
 	}
 }
@@ -81,23 +82,17 @@ type loki struct {
 	facts    *format.Facts
 	metadata []string
 	head     []byte
-	body     made
-	stamps   []int64 // of the lines of the piece
 	text     []byte
+	bodies
 }
 
 // Send implements forward.Output.
 func (l *loki) Send(ctx context.Context, b *forward.Batch) (forward.Receipt, error) {
-	return inPieces(ctx, b, l.piece)
+	return l.send(ctx, b, l.piece)
 }
 
-func (l *loki) piece(ctx context.Context, b *forward.Batch) (forward.Receipt, error) {
-	l.stamps = l.stamps[:0]
-	l.body.make(b, l.append)
-	if len(l.body.lines) == 0 {
-		return l.body.all(b), nil
-	}
-	l.text = append(append(l.text[:0], l.head...), l.body.text[1:]...) // without the first comma
+func (l *loki) piece(ctx context.Context, m *made) (forward.Receipt, error) {
+	l.text = append(append(l.text[:0], l.head...), m.text[1:]...) // without the first comma
 	l.text = append(l.text, "]}]}"...)
 	a, err := l.do(ctx, call{path: l.base + "/loki/api/v1/push", header: l.header, body: l.text})
 	switch {
@@ -106,9 +101,9 @@ func (l *loki) piece(ctx context.Context, b *forward.Batch) (forward.Receipt, er
 	case a.ok() && a.status != http.StatusNoContent && len(a.body) > 0:
 		return forward.Receipt{}, ambiguous("the answer is none of Loki: %d %.100q", a.status, a.body)
 	case a.ok():
-		return l.body.all(b), nil
+		return m.all(), nil
 	}
-	return lokiReceipt(a, &l.body, l.stamps, b.Len())
+	return lokiReceipt(a, m)
 }
 
 // nanosOf is the time of a line in nanoseconds: its milliseconds, and where it stands in its file. No line is shorter than
@@ -123,9 +118,7 @@ func (l *loki) append(dst []byte, b *forward.Batch, i int) ([]byte, *unfit) {
 	if err != nil {
 		return dst, &unfit{malformed, err.Error()}
 	}
-	stamp := nanosOf(e.Millis, e.Offset)
-	l.stamps = append(l.stamps, stamp)
-	dst = strconv.AppendInt(append(dst, `,["`...), stamp, 10)
+	dst = strconv.AppendInt(append(dst, `,["`...), nanosOf(e.Millis, e.Offset), 10)
 	dst = format.AppendText(append(dst, `",`...), e.Line)
 	if l.metadata[0] == "none" {
 		return append(dst, ']'), nil
@@ -156,7 +149,7 @@ var (
 )
 
 // lokiReceipt reads a refusal. Loki has taken the lines that it does not name; it names the first ten by their times.
-func lokiReceipt(a answer, body *made, stamps []int64, lines int) (forward.Receipt, error) {
+func lokiReceipt(a answer, body *made) (forward.Receipt, error) {
 	text := string(a.body)
 	if strings.Contains(text, "structured metadata") {
 		return forward.Receipt{}, &forward.TroubleError{
@@ -171,7 +164,7 @@ func lokiReceipt(a answer, body *made, stamps []int64, lines int) (forward.Recei
 	if err != nil || count < 1 || count > len(body.lines) {
 		return forward.Receipt{}, a.refusal()
 	}
-	r := forward.Receipt{Acked: lines}
+	r, stamps := forward.Receipt{Acked: body.of.Len()}, stampsOf(body)
 	var named []forward.Refused
 	for _, ignored := range lokiIgnored.FindAllStringSubmatch(text, -1) {
 		at, err := time.Parse("2006-01-02 15:04:05.999999999 -0700", ignored[1])
@@ -184,12 +177,25 @@ func lokiReceipt(a answer, body *made, stamps []int64, lines int) (forward.Recei
 	slices.SortFunc(named, func(a, b forward.Refused) int { return a.Line - b.Line })
 	named = slices.CompactFunc(named, func(a, b forward.Refused) bool { return a.Line == b.Line })
 	if len(named) == count {
-		r.Refused = inOrder(named, body.refused, lines)
+		r.Refused = inOrder(named, body.refused, r.Acked)
 		return r, nil
 	}
 	r.Refused = body.refused
-	r.Unnamed = []forward.Unnamed{{From: 0, To: lines, Count: count, Code: lokiCode(text), Reason: a.reason()}}
+	r.Unnamed = []forward.Unnamed{{From: 0, To: r.Acked, Count: count, Code: lokiCode(text), Reason: a.reason()}}
 	return r, nil
+}
+
+// stampsOf are the times of the lines of a body.
+func stampsOf(body *made) []int64 {
+	stamps := make([]int64, len(body.lines))
+	for n, line := range body.lines {
+		e, err := body.of.Entry(line)
+		if err != nil {
+			continue // It would not be in the body.
+		}
+		stamps[n] = nanosOf(e.Millis, e.Offset)
+	}
+	return stamps
 }
 
 // lokiCode is a word for what Loki says: a label of metrics.

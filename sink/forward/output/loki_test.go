@@ -150,11 +150,12 @@ func TestAnswersOfLoki(t *testing.T) {
 }
 
 func FuzzLokiAnswer(f *testing.F) {
-	f.Add([]byte("entry with timestamp 1970-01-01 00:00:00.000000007 +0000 UTC ignored, reason: 'entry too far behind',\nuser 'x', total ignored: 1 out of 3"))
+	f.Add([]byte("entry with timestamp 2026-03-28 12:00:00.007 +0000 UTC ignored, reason: 'entry too far behind',\nuser 'x', total ignored: 1 out of 3"))
 	f.Add([]byte("total ignored: 3 out of 3"))
+	of := messages(f, beats(5, 80)...)
 	f.Fuzz(func(t *testing.T, text []byte) {
-		body := &made{lines: []int{0, 2, 3}, refused: []forward.Refused{{Line: 1, Code: malformed}, {Line: 4, Code: malformed}}}
-		r, err := lokiReceipt(answer{status: 400, body: text}, body, []int64{7, 8, 9}, 5)
+		body := &made{of: of, lines: []int{0, 2, 3}, refused: []forward.Refused{{Line: 1, Code: malformed}, {Line: 4, Code: malformed}}}
+		r, err := lokiReceipt(answer{status: 400, body: text}, body)
 		checkReceipt(t, 5, text)(r, err)
 	})
 }

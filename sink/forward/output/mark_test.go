@@ -10,6 +10,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"hbjournal/sink/forward"
+	"hbjournal/sink/forward/stream"
+	"hbjournal/sink/journal"
 	"hbjournal/sink/journal/read"
 )
 
@@ -34,15 +36,15 @@ func TestAMarkSaysWhatTheReceiverHolds(t *testing.T) {
 	for _, gap := range []bool{false, true} {
 		m := markOf(batchOfLines(gap, "one", "three"))
 		header := make(nats.Header)
-		for _, h := range m.headers() {
+		for _, h := range m.Headers() {
 			header[h[0]] = []string{h[1]}
 		}
-		got, err := parseMark(header.Get)
+		got, err := stream.ParseMark(header.Get)
 		if err != nil || got != m {
 			t.Fatalf("got %+v, %v; want %+v", got, err, m)
 		}
-		held := got.held()
-		if held.Number != 9 || held.Last != forward.LineHash([]byte("three")) {
+		held := heldBy(got)
+		if held.Number != 9 || held.Last != journal.LineHash([]byte("three")) {
 			t.Errorf("got number %d and last line %s", held.Number, held.Last)
 		}
 		if want := int64(10); !gap && held.At.Offset != want || gap && held.At.Offset != want+100 {
@@ -95,38 +97,4 @@ func TestPackingHalvesUntilItFits(t *testing.T) {
 	if part, payload, err := p.pack(control, 1<<20); err != nil || part.Len() != 1 || payload == nil {
 		t.Errorf("1 MiB of control bytes: got %d bytes, %v; want one message", len(payload), err)
 	}
-}
-
-// FuzzMark reads headers that anybody may have written: what is taken says the same when it is written again.
-func FuzzMark(f *testing.F) {
-	for _, text := range []string{
-		"", "NATS/1.0\r\n\r\n", "NATS/1.0 503\r\n\r\n", "NATS/1.0\r\nHbj-Journal: x\r\nHbj-N: -1\r\n\r\n",
-	} {
-		f.Add([]byte(text))
-	}
-	var whole strings.Builder
-	whole.WriteString("NATS/1.0\r\n")
-	for _, h := range markOf(batchOfLines(false, "one", "two")).headers() {
-		whole.WriteString(h[0] + ": " + h[1] + "\r\n")
-	}
-	f.Add([]byte(whole.String() + "\r\n"))
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		m, err := parseNATSHeader(raw)
-		if err != nil {
-			if m != (mark{}) {
-				t.Errorf("got %+v with %v", m, err)
-			}
-			return
-		}
-		if m.journal == "" || len(m.journal) > maxJournalID || m.lines < 0 || m.held().Number < m.number || m.to.Offset < 0 {
-			t.Errorf("took %+v", m)
-		}
-		header := make(nats.Header)
-		for _, h := range m.headers() {
-			header[h[0]] = []string{h[1]}
-		}
-		if again, err := parseMark(header.Get); err != nil || again != m {
-			t.Errorf("got %+v, %v; want %+v", again, err, m)
-		}
-	})
 }

@@ -11,29 +11,26 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"hbjournal/sink/forward"
+	"hbjournal/sink/forward/stream"
 )
 
 // natsOutput sends to a stream of NATS JetStream: a message is a run of lines in zstd, with its mark, on a subject that is
 // the receiver's own. The stream takes it only if the last message on that subject is the one that was seen there last, so
 // none is stored twice, however often it is sent, and a process that was left behind stores nothing. That last message
 // is also where to go on.
-//
-// There is no buffer between this and the socket: the library's own reconnecting is off, since it would send what waits in
-// its buffer again later; whoever calls dials anew.
 type natsOutput struct {
 	connection
 	natsOptions
 	pack bundler
 
-	conn     *nats.Conn
-	dialed   time.Time
-	seen     []string   // servers that the cluster told of
-	async    *lastError // what the server said besides answers
-	largest  int        // bytes of a message with its headers, by server and stream
-	attached bool       // the stream was looked at in this connection
+	client   stream.Client
+	largest  int // bytes of a message with its headers, by server and stream
+	attached int // the number of the connection in which the stream was looked at; 0: none
 
-	last  uint64 // sequence of the last message on the subject, 0: none; if known
-	known bool
+	last   uint64 // sequence of the last message on the subject, 0: none; if known
+	known  bool
+	stored stream.Mark // of the last message that was seen there
+	told   int64       // the number in the figures that were published last; -1: none were
 }
 
 type natsOptions struct {
@@ -46,9 +43,10 @@ type natsOptions struct {
 	create           bool
 	replicas         int
 	maxBytes         int64
+	archivers        []string
+	bucket           string
+	receiver         string
 }
-
-const natsPort = "4222"
 
 // natsWait is how old the first line of a batch may get: a message costs little, and a fleet wants to see it soon.
 const natsWait = 200 * time.Millisecond
@@ -61,6 +59,7 @@ func makeNATS(t *Target, o *options) func(Identity) (forward.Output, error) {
 		ignoreDiscovered: o.flag("ignore_discovered"),
 		create:           o.flag("create"), replicas: o.number("replicas", 1), maxBytes: o.size("max_bytes", 1<<30),
 	}
+	n.askFleet(t, o)
 	c := streamOptions(t, o)
 	t.Secrets = append(t.Secrets, filled(n.credentials, n.nkey)...)
 	if t.BatchWait == 0 {
@@ -79,7 +78,11 @@ func makeNATS(t *Target, o *options) func(Identity) (forward.Output, error) {
 		o.wrong("replicas", "1 to 5")
 	}
 	return func(who Identity) (forward.Output, error) {
-		out := &natsOutput{connection: c, natsOptions: n}
+		out := &natsOutput{connection: c, natsOptions: n, client: stream.Client{Servers: n.servers(c)}}
+		out.receiver, out.told = who.Receiver, -1
+		if err := out.checkFleet(); err != nil {
+			return nil, err
+		}
 		if out.subject == "" {
 			out.subject = "hbj." + who.Receiver
 		}
@@ -118,11 +121,19 @@ func (n *natsOutput) Position(ctx context.Context, journalID string) (forward.He
 	if err != nil {
 		return forward.Held{}, false, err
 	}
-	if last > 0 && m.journal != journalID {
-		return forward.Held{}, false, foreignJournal("subject "+n.subject+" of stream "+n.stream, m.journal, journalID)
+	if last > 0 && m.Journal != journalID {
+		if taken, err := n.takenOver(ctx, m.Journal, journalID); err != nil || !taken {
+			return forward.Held{}, false, errors.Join(err, foreignJournal("subject "+n.subject+" of stream "+n.stream, m.Journal, journalID))
+		}
+		n.last, n.known = last, true
+		return forward.Held{}, false, nil
 	}
 	n.last, n.known = last, true
-	return m.held(), last > 0, nil
+	if last == 0 {
+		return n.confirmedByAll(ctx, journalID)
+	}
+	n.stored = m
+	return heldBy(m), true, nil
 }
 
 // movedOn is the error about a place that holds lines which were to be sent.
@@ -133,7 +144,7 @@ func movedOn(place string) error {
 // foreignJournal is the error about a place that holds another journal than this one.
 func foreignJournal(place, theirs, ours string) error {
 	return fmt.Errorf("%w: %s holds another journal, %.40q, and this one is %.40q: two receivers share a name, or this "+
-		"journal was begun anew; give one of them another receiver_name, or purge what is there",
+		"journal was begun anew; give one of them another receiver_name, or hand the name over: hbjournal forward --take-over",
 		forward.ErrStop, place, theirs, ours)
 }
 
@@ -171,7 +182,7 @@ func (n *natsOutput) Send(ctx context.Context, b *forward.Batch) (receipt forwar
 }
 
 // natsHeaderRoom is more than all headers of a message take, without the names in them.
-const natsHeaderRoom = 640
+const natsHeaderRoom = 768
 
 // publish stores one message, and returns when the stream says that it holds it.
 func (n *natsOutput) publish(ctx context.Context, lines *forward.Batch, payload []byte) error {
@@ -179,46 +190,54 @@ func (n *natsOutput) publish(ctx context.Context, lines *forward.Batch, payload 
 	defer cancel()
 	m := markOf(lines)
 	msg := &nats.Msg{Subject: n.subject, Data: payload, Header: nats.Header{
-		nats.MsgIdHdr:               {lines.ID(0) + "@" + n.subject}, // A stream knows ids for all subjects at once.
+		nats.MsgIdHdr:               {n.messageID(lines)},
 		nats.ExpectedStreamHdr:      {n.stream},
 		nats.ExpectedLastSubjSeqHdr: {strconv.FormatUint(n.last, 10)},
 	}}
-	for _, h := range m.headers() {
+	for _, h := range m.Headers() {
 		msg.Header[h[0]] = []string{h[1]}
 	}
 	const longest = 64 * time.Millisecond
 	for pause := time.Millisecond; ; pause = min(2*pause, longest) {
-		var ack natsAck
+		var ack stream.Ack
 		err := n.ask(ctx, msg, &ack)
-		var refused *natsError
+		code := stream.Code(err)
 		switch {
 		case err == nil && !ack.Duplicate && ack.Sequence > n.last && ack.Stream == n.stream:
-			n.last = ack.Sequence
+			n.last, n.stored = ack.Sequence, m
 			return nil
 		case err == nil:
 			return n.settle(ctx, m, errors.New("the stream says that it holds the message, but it is not the last one there"))
-		case errors.As(err, &refused) && refused.Code == natsWrongLast:
-			return n.settle(ctx, m, refused)
-		case errors.As(err, &refused) && refused.Code == natsUndecided && wait(ctx, pause):
+		case code == stream.WrongLast:
+			return n.settle(ctx, m, err)
+		case code == stream.Undecided && stream.Wait(ctx, pause):
 			// Another publish on this subject, perhaps this one, waits for the other servers.
 		default:
 			n.known = false
-			n.attached = n.attached && (refused == nil || refused.Code != natsTooLarge)
+			if code == stream.TooLarge {
+				n.attached = 0 // Its limits have changed.
+			}
 			return err
 		}
 	}
 }
 
+// messageID names a message: one that is tried again has the same name, and lines that are sent once more another one. A stream
+// knows names for all subjects at once.
+func (n *natsOutput) messageID(lines *forward.Batch) string {
+	return lines.ID(0) + "@" + n.subject + "@" + strconv.FormatUint(n.last, 10)
+}
+
 // settle finds out, after an answer that says no or nothing, whether the message with this mark is the last on the subject.
 // If it is not, the caller has to ask for the position.
-func (n *natsOutput) settle(ctx context.Context, sent mark, why error) error {
+func (n *natsOutput) settle(ctx context.Context, sent stream.Mark, why error) error {
 	n.known = false
 	found, last, err := n.lastMark(ctx)
 	if err != nil {
 		return err
 	}
 	if last > 0 && found == sent {
-		n.last, n.known = last, true
+		n.last, n.known, n.stored = last, true, found
 		return nil
 	}
 	return &forward.TroubleError{Class: forward.Server, Err: fmt.Errorf(
@@ -228,12 +247,11 @@ func (n *natsOutput) settle(ctx context.Context, sent mark, why error) error {
 
 // Check implements forward.Checker.
 func (n *natsOutput) Check(ctx context.Context) error {
-	if err := n.dial(ctx); err != nil {
-		return err
+	if err := n.client.Dial(ctx); err != nil {
+		return streamFault(err)
 	}
 	err := n.look(ctx)
-	var refused *natsError
-	if n.create && errors.As(err, &refused) && refused.Code == natsNoStream {
+	if n.create && stream.Code(err) == stream.NoStream {
 		return nil
 	}
 	return err
@@ -241,21 +259,6 @@ func (n *natsOutput) Check(ctx context.Context) error {
 
 // Close implements forward.Output.
 func (n *natsOutput) Close() error {
-	if n.conn != nil {
-		n.conn.Close()
-	}
-	n.conn, n.attached = nil, false
+	n.client.Close()
 	return nil
-}
-
-// wait waits, and reports whether ctx was still going on then.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

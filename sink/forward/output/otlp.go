@@ -33,6 +33,7 @@ func newOTLP(t *Target, o *options) func(Identity) (forward.Output, error) {
 	return func(who Identity) (forward.Output, error) {
 		p := &otlp{web: newWeb(settings), path: escaped(t.Path), kind: kind, facts: format.NewFacts(), json: asJSON}
 		p.resource = append([][2]string{{"service.name", "hbjournal"}, {"service.instance.id", who.Receiver}}, resource...)
+		p.one = p.append
 		return p, nil
 	}
 }
@@ -44,22 +45,18 @@ type otlp struct {
 	json     bool
 	resource [][2]string
 	facts    *format.Facts
-	body     made
-	record   []byte
-	text     []byte
+	bodies
+	record []byte
+	text   []byte
 }
 
 // Send implements forward.Output.
 func (p *otlp) Send(ctx context.Context, b *forward.Batch) (forward.Receipt, error) {
-	return inPieces(ctx, b, p.piece)
+	return p.send(ctx, b, p.piece)
 }
 
-func (p *otlp) piece(ctx context.Context, b *forward.Batch) (forward.Receipt, error) {
-	p.body.make(b, p.append)
-	if len(p.body.lines) == 0 {
-		return p.body.all(b), nil
-	}
-	p.text = p.request(p.text[:0])
+func (p *otlp) piece(ctx context.Context, m *made) (forward.Receipt, error) {
+	p.text = p.request(p.text[:0], m.text)
 	a, err := p.do(ctx, call{path: p.path, header: http.Header{"Content-Type": {p.kind}}, body: p.text})
 	switch {
 	case err != nil:
@@ -71,10 +68,10 @@ func (p *otlp) piece(ctx context.Context, b *forward.Batch) (forward.Receipt, er
 	if err != nil {
 		return forward.Receipt{}, err
 	}
-	r := p.body.all(b)
+	r := m.all()
 	if rejected > 0 {
-		count := min(rejected, len(p.body.lines))
-		r.Unnamed = []forward.Unnamed{{From: 0, To: b.Len(), Count: count, Code: "partial_success", Reason: words}}
+		count := min(rejected, len(m.lines))
+		r.Unnamed = []forward.Unnamed{{From: 0, To: m.of.Len(), Count: count, Code: "partial_success", Reason: words}}
 	}
 	return r, nil
 }
@@ -170,9 +167,9 @@ const (
 )
 
 // request appends the request around the records of the piece.
-func (p *otlp) request(dst []byte) []byte {
+func (p *otlp) request(dst, records []byte) []byte {
 	if p.json {
-		return p.requestJSON(dst)
+		return p.requestJSON(dst, records)
 	}
 	var resource []byte
 	for _, pair := range p.resource {
@@ -180,12 +177,12 @@ func (p *otlp) request(dst []byte) []byte {
 	}
 	logs := appendMessage(nil, resourceLogsResource, resource)
 	scope := appendMessage(nil, scopeLogsScope, appendWord(nil, scopeName, "hbjournal"))
-	size := len(scope) + len(p.body.text)
+	size := len(scope) + len(records)
 	logs = protowire.AppendTag(logs, resourceLogsScope, protowire.BytesType)
 	logs = append(protowire.AppendVarint(logs, uint64(size)), scope...)
 	dst = protowire.AppendTag(dst, requestResourceLogs, protowire.BytesType)
-	dst = protowire.AppendVarint(dst, uint64(len(logs)+len(p.body.text)))
-	return append(append(dst, logs...), p.body.text...)
+	dst = protowire.AppendVarint(dst, uint64(len(logs)+len(records)))
+	return append(append(dst, logs...), records...)
 }
 
 // append appends the record of a line.
@@ -246,13 +243,13 @@ func appendWord(dst []byte, field protowire.Number, text string) []byte {
 }
 
 // requestJSON is request in OTLP's JSON.
-func (p *otlp) requestJSON(dst []byte) []byte {
+func (p *otlp) requestJSON(dst, records []byte) []byte {
 	dst = append(dst, `{"resourceLogs":[{"resource":{"attributes":[`...)
 	for i, pair := range p.resource {
 		dst = appendPairJSON(dst, i > 0, pair[0], pair[1])
 	}
 	dst = append(dst, `]},"scopeLogs":[{"scope":{"name":"hbjournal"},"logRecords":[`...)
-	dst = append(dst, p.body.text[1:]...) // without the first comma
+	dst = append(dst, records[1:]...) // without the first comma
 	return append(dst, "]}]}]}"...)
 }
 

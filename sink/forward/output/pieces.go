@@ -2,7 +2,10 @@ package output
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"runtime/debug"
+	"sync"
 
 	"hbjournal/sink/forward"
 )
@@ -13,25 +16,70 @@ const (
 	pieceLines = 4096
 )
 
-// inPieces hands a batch over piece by piece. What post says of the lines of its piece is said of those of the batch.
-func inPieces(ctx context.Context, b *forward.Batch, post func(context.Context, *forward.Batch) (forward.Receipt, error)) (forward.Receipt, error) {
-	var all forward.Receipt
-	for all.Acked < b.Len() {
-		from, to, size := all.Acked, all.Acked, 0
-		for to < b.Len() && to-from < pieceLines {
-			size += len(b.Line(to)) + 1
-			if size > pieceBytes && to > from {
-				break
-			}
-			to++
+// pieceFrom is the piece of a batch that begins with the line from.
+func pieceFrom(b *forward.Batch, from int) *forward.Batch {
+	to, size := from, 0
+	for to < b.Len() && to-from < pieceLines {
+		size += len(b.Line(to)) + 1
+		if size > pieceBytes && to > from {
+			break
 		}
-		r, err := post(ctx, b.Slice(from, to))
+		to++
+	}
+	return b.Slice(from, to)
+}
+
+// bodies are those of the pieces of a batch: while one is on its way, the next one is made.
+type bodies struct {
+	one  appender
+	turn [2]made
+}
+
+// post hands a made piece over. What it says of the lines of the piece is said of those of the batch. It does not append.
+type post func(context.Context, *made) (forward.Receipt, error)
+
+// send hands a batch over piece by piece.
+func (p *bodies) send(ctx context.Context, b *forward.Batch, hand post) (forward.Receipt, error) {
+	var all forward.Receipt
+	now, next := &p.turn[0], &p.turn[1]
+	now.make(pieceFrom(b, 0), p.one)
+	for {
+		from := all.Acked
+		end := from + now.of.Len()
+		r, err := p.meanwhile(ctx, now, hand, func() { next.make(pieceFrom(b, end), p.one) })
 		add(&all, from, r)
-		if err != nil {
+		switch {
+		case err != nil || all.Acked == b.Len():
 			return all, err
+		case all.Acked == end:
+			now, next = next, now
+		default:
+			now.make(pieceFrom(b, all.Acked), p.one)
 		}
 	}
-	return all, nil
+}
+
+// meanwhile hands a piece over while the next one is made. A fault in that is one of the goroutine that sends.
+func (p *bodies) meanwhile(ctx context.Context, now *made, hand post, next func()) (forward.Receipt, error) {
+	var making sync.WaitGroup
+	var fault any
+	making.Go(func() {
+		defer func() {
+			if fault = recover(); fault != nil {
+				fault = fmt.Sprintf("%v\n%s", fault, debug.Stack())
+			}
+		}()
+		next()
+	})
+	defer func() {
+		if making.Wait(); fault != nil {
+			panic(fault)
+		}
+	}()
+	if len(now.lines) == 0 {
+		return now.all(), nil
+	}
+	return hand(ctx, now)
 }
 
 // add adds what became of the lines from from on.
@@ -51,8 +99,10 @@ func add(all *forward.Receipt, from int, r forward.Receipt) {
 
 // A made body is that of one piece, with the lines that are in it: those that could not be are refused already.
 type made struct {
+	of      *forward.Batch // the piece
 	text    []byte
 	lines   []int // index in the piece of each line in text
+	ends    []int // where it ends in text
 	refused []forward.Refused
 }
 
@@ -64,20 +114,28 @@ func (m *made) make(b *forward.Batch, one appender) {
 	if cap(m.text) > 4*pieceBytes {
 		m.text = nil
 	}
-	m.text, m.lines, m.refused = m.text[:0], m.lines[:0], nil
+	m.of, m.text, m.lines, m.ends, m.refused = b, m.text[:0], m.lines[:0], m.ends[:0], nil
 	for i := range b.Len() {
 		text, no := one(m.text, b, i)
 		if no != nil {
 			m.refused = append(m.refused, no.refused(i))
 			continue
 		}
-		m.text, m.lines = text, append(m.lines, i)
+		m.text, m.lines, m.ends = text, append(m.lines, i), append(m.ends, len(text))
+	}
+}
+
+// before is the body without its lines from the n-th on, n at least 1, and of the piece what stands before that line.
+func (m *made) before(n int) *made {
+	line := m.lines[n]
+	return &made{
+		of: m.of.Slice(0, line), text: m.text[:m.ends[n-1]], lines: m.lines[:n], ends: m.ends[:n], refused: inOrder(m.refused, nil, line),
 	}
 }
 
 // all is the receipt of a piece of which the receiver took all.
-func (m *made) all(b *forward.Batch) forward.Receipt {
-	return forward.Receipt{Acked: b.Len(), Refused: m.refused}
+func (m *made) all() forward.Receipt {
+	return forward.Receipt{Acked: m.of.Len(), Refused: m.refused}
 }
 
 // posting is an output that posts a body a piece, and takes 2xx for all of it.
@@ -85,28 +143,23 @@ type posting struct {
 	*web
 	path   string
 	header http.Header
-	one    appender
-	body   made
+	bodies
 }
 
 // Send implements forward.Output.
 func (p *posting) Send(ctx context.Context, b *forward.Batch) (forward.Receipt, error) {
-	return inPieces(ctx, b, p.piece)
+	return p.send(ctx, b, p.piece)
 }
 
-func (p *posting) piece(ctx context.Context, b *forward.Batch) (forward.Receipt, error) {
-	p.body.make(b, p.one)
-	if len(p.body.lines) == 0 {
-		return p.body.all(b), nil
-	}
-	a, err := p.do(ctx, call{path: p.path, header: p.header, body: p.body.text})
+func (p *posting) piece(ctx context.Context, m *made) (forward.Receipt, error) {
+	a, err := p.do(ctx, call{path: p.path, header: p.header, body: m.text})
 	if err == nil && !a.ok() {
 		err = a.refusal()
 	}
 	if err != nil {
 		return forward.Receipt{}, err
 	}
-	return p.body.all(b), nil
+	return m.all(), nil
 }
 
 // check asks for a page that shows whether the receiver is there and takes the login. Only what says that it is not, or does

@@ -30,14 +30,14 @@ func TestTheLoginOfAProxyIsForTheProxyOnly(t *testing.T) {
 			return
 		}
 		w.WriteHeader(http.StatusOK)
-		from, _, err := http.NewResponseController(w).Hijack()
+		from, read, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			t.Error(err)
 			return
 		}
 		opening.Lock()
 		defer opening.Unlock()
-		tunnels.Go(func() { _, _ = io.Copy(to, from); to.Close() })
+		tunnels.Go(func() { _, _ = io.Copy(to, read); to.Close() }) // The server may have read some.
 		tunnels.Go(func() { _, _ = io.Copy(from, to); from.Close() })
 	}))
 	defer proxy.Close()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -41,7 +42,7 @@ func newSplunk(t *Target, o *options) func(Identity) (forward.Output, error) {
 	patience := o.duration("ack_timeout", 5*time.Minute)
 	base := strings.TrimSuffix(escaped(t.Path), "/")
 	return func(Identity) (forward.Output, error) {
-		s := &splunk{web: newWeb(settings), base: base, events: e, header: http.Header{"Content-Type": {"application/json"}}, acks: acks, patience: patience}
+		s := &splunk{web: newWeb(settings), base: base, bodies: bodies{one: e.append}, header: http.Header{"Content-Type": {"application/json"}}, acks: acks, patience: patience}
 		if acks || channel != "" {
 			if s.channel = channel; channel == "" {
 				s.channel = newGUID()
@@ -68,13 +69,12 @@ func newGUID() string {
 type splunk struct {
 	*web
 	base     string
-	events   splunkEvents
 	header   http.Header
 	channel  string // "": none
 	acks     bool
 	patience time.Duration // that events may take to be indexed
-	body     made
-	waiting  []waiting
+	bodies
+	waiting []waiting
 }
 
 // waiting is a piece whose events are read and not yet known to be indexed.
@@ -87,8 +87,8 @@ type waiting struct {
 func (s *splunk) Send(ctx context.Context, b *forward.Batch) (forward.Receipt, error) {
 	s.waiting = s.waiting[:0]
 	from := 0
-	r, err := inPieces(ctx, b, func(ctx context.Context, piece *forward.Batch) (forward.Receipt, error) {
-		r, err := s.piece(ctx, piece, from)
+	r, err := s.send(ctx, b, func(ctx context.Context, m *made) (forward.Receipt, error) {
+		r, err := s.piece(ctx, m, from)
 		from += r.Acked
 		return r, err
 	})
@@ -104,31 +104,27 @@ func (s *splunk) Send(ctx context.Context, b *forward.Batch) (forward.Receipt, e
 }
 
 // piece posts the events of a piece. If one of them is wrong, those before it are posted by themselves.
-func (s *splunk) piece(ctx context.Context, b *forward.Batch, from int) (forward.Receipt, error) {
-	s.body.make(b, s.events.append)
-	if len(s.body.lines) == 0 {
-		return s.body.all(b), nil
-	}
-	a, err := s.do(ctx, call{path: s.base + "/services/collector/event", header: s.header, body: s.body.text})
+func (s *splunk) piece(ctx context.Context, m *made, from int) (forward.Receipt, error) {
+	a, err := s.do(ctx, call{path: s.base + "/services/collector/event", header: s.header, body: m.text})
 	if err != nil {
 		return forward.Receipt{}, err
 	}
-	verdict, err := hecVerdict(a, len(s.body.lines))
+	verdict, err := hecVerdict(a, len(m.lines))
 	switch {
 	case err != nil:
 		return forward.Receipt{}, err
 	case verdict.wrong > 0:
-		return s.piece(ctx, b.Slice(0, s.body.lines[verdict.wrong]), from)
+		return s.piece(ctx, m.before(verdict.wrong), from)
 	case verdict.wrong == 0:
-		line := s.body.lines[0]
-		refused := append(inOrder(s.body.refused, nil, line), forward.Refused{Line: line, Code: verdict.code, Reason: verdict.text})
+		line := m.lines[0]
+		refused := append(inOrder(m.refused, nil, line), forward.Refused{Line: line, Code: verdict.code, Reason: verdict.text})
 		return forward.Receipt{Acked: line + 1, Refused: refused}, nil
 	case s.acks && verdict.ack < 0:
 		return forward.Receipt{}, ambiguous("the collector gives no ackId: does its token have indexer acknowledgment enabled?")
 	case s.acks:
 		s.waiting = append(s.waiting, waiting{verdict.ack, from})
 	}
-	return s.body.all(b), nil
+	return m.all(), nil
 }
 
 // verdict is what the collector said of a request that it understood.
@@ -142,7 +138,7 @@ type verdict struct {
 func hecVerdict(a answer, n int) (verdict, error) {
 	v := verdict{wrong: -1, ack: -1}
 	code := gjson.GetBytes(a.body, "code")
-	if !gjson.ValidBytes(a.body) || code.Type != gjson.Number {
+	if !json.Valid(a.body) || code.Type != gjson.Number {
 		if !a.ok() {
 			return v, a.refusal()
 		}
@@ -222,7 +218,7 @@ func (s *splunk) poll(ctx context.Context) error {
 		return err
 	}
 	acks := gjson.GetBytes(a.body, "acks")
-	if !a.ok() || !gjson.ValidBytes(a.body) || !acks.IsObject() {
+	if !a.ok() || !json.Valid(a.body) || !acks.IsObject() {
 		return ambiguous("the answer about acks is %d: %.100q", a.status, a.body)
 	}
 	done := make(map[int64]bool)
@@ -254,11 +250,11 @@ func (s *splunkEvents) append(dst []byte, b *forward.Batch, i int) ([]byte, *unf
 	}
 	s.facts.Learn(&e)
 	dst = journal.AppendSeconds(append(dst, `{"time":`...), e.Millis)
-	dst = gjson.AppendJSONString(append(dst, `,"host":`...), s.facts.Host())
+	dst = format.AppendString(append(dst, `,"host":`...), s.facts.Host())
 	dst = append(dst, s.head...)
 	dst = append(append(dst, `,"event":`...), e.Message...)
-	dst = append(append(dst, `,"fields":{"source_ip":"`...), e.Source.Addr().String()...)
+	dst = e.Source.Addr().AppendTo(append(dst, `,"fields":{"source_ip":"`...))
 	dst = strconv.AppendUint(append(dst, `","source_port":"`...), uint64(e.Source.Port()), 10)
-	dst = append(append(dst, `","hbj_id":"`...), b.ID(i)...)
+	dst = b.AppendID(append(dst, `","hbj_id":"`...), i)
 	return append(dst, "\"}}\n"...), nil
 }

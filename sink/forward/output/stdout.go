@@ -22,16 +22,23 @@ func schemeStdout() scheme {
 			if to == nil {
 				to = os.Stdout
 			}
-			return stdout{to}, nil
+			return &stdout{to: to}, nil
 		}
 	}}
 }
 
-type stdout struct{ to io.Writer }
+type stdout struct {
+	patient
+	to io.Writer
+}
 
 // Send implements forward.Output. Nobody who reads any more is an end, not a trouble.
-func (s stdout) Send(_ context.Context, b *forward.Batch) (forward.Receipt, error) {
-	_, err := s.to.Write(b.Text())
+func (s *stdout) Send(ctx context.Context, b *forward.Batch) (forward.Receipt, error) {
+	text := b.Text()
+	err := s.do(ctx, func() error {
+		_, err := s.to.Write(text)
+		return err
+	})
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) {
 		return forward.Receipt{}, fmt.Errorf("%w: nobody reads standard output any more: %w", forward.ErrStop, err)
 	}
@@ -42,4 +49,4 @@ func (s stdout) Send(_ context.Context, b *forward.Batch) (forward.Receipt, erro
 }
 
 // Close implements forward.Output.
-func (stdout) Close() error { return nil }
+func (*stdout) Close() error { return nil }

@@ -14,12 +14,12 @@ import (
 	"hbjournal/sink/forward"
 )
 
-// A stream hands messages over on a connection whose receiver answers nothing, TCP or TLS.
+// A byteStream hands messages over on a connection whose receiver answers nothing, TCP or TLS.
 //
 // What a write took is in the kernel here, no more. With confirm=close a batch is confirmed so: the connection is closed
 // for writing, and the receiver, which then reads an end of file behind all messages, closes it too. One whose process
 // ended before it had read all gives a reset, or leaves bytes unacknowledged. What it does with what it has read is its own.
-type stream struct {
+type byteStream struct {
 	connection
 	address string
 	secure  bool
@@ -30,7 +30,6 @@ type stream struct {
 	conn net.Conn // nil: none
 	raw  *net.TCPConn
 	heard
-	mute  bool // this receiver ends without close_notify
 	since time.Time
 	text  []byte
 }
@@ -77,8 +76,8 @@ const (
 )
 
 // stream asks for the options of outputs over TCP and TLS.
-func (o *options) stream(t *Target, frame framing, secure bool, m maker) *stream {
-	s := &stream{secure: secure, frame: frame, maker: m}
+func (o *options) stream(t *Target, frame framing, secure bool, m maker) *byteStream {
+	s := &byteStream{secure: secure, frame: frame, maker: m}
 	s.confirm = o.choice("confirm", confirmClose, confirmClose, confirmOutq, confirmNone)
 	o.times(&s.connection)
 	if secure {
@@ -90,7 +89,7 @@ func (o *options) stream(t *Target, frame framing, secure bool, m maker) *stream
 }
 
 // Send implements forward.Output.
-func (s *stream) Send(ctx context.Context, b *forward.Batch) (forward.Receipt, error) {
+func (s *byteStream) Send(ctx context.Context, b *forward.Batch) (forward.Receipt, error) {
 	if err := s.open(ctx); err != nil {
 		return forward.Receipt{}, err
 	}
@@ -113,7 +112,7 @@ func (s *stream) Send(ctx context.Context, b *forward.Batch) (forward.Receipt, e
 }
 
 // write writes all messages of a batch.
-func (s *stream) write(b *forward.Batch) (refused []forward.Refused, err error) {
+func (s *byteStream) write(b *forward.Batch) (refused []forward.Refused, err error) {
 	w := bufio.NewWriterSize(limited{s}, 64<<10)
 	for i := range b.Len() {
 		message, no := s.maker.message(b, i)
@@ -144,7 +143,7 @@ func (s *stream) write(b *forward.Batch) (refused []forward.Refused, err error) 
 const keptMemory = 1 << 20
 
 // limited gives each write its time.
-type limited struct{ s *stream }
+type limited struct{ s *byteStream }
 
 func (l limited) Write(p []byte) (int, error) {
 	if err := l.s.conn.SetWriteDeadline(l.s.deadline()); err != nil {
@@ -154,7 +153,7 @@ func (l limited) Write(p []byte) (int, error) {
 }
 
 // because is the error of a write: what was read meanwhile says more, such as that a certificate was refused.
-func (s *stream) because(err error) error {
+func (s *byteStream) because(err error) error {
 	select {
 	case <-s.ended:
 		if s.err != nil && s.err != io.EOF && !errors.Is(s.err, net.ErrClosed) {
@@ -166,7 +165,7 @@ func (s *stream) because(err error) error {
 }
 
 // open dials, unless there is a connection that is good.
-func (s *stream) open(ctx context.Context) error {
+func (s *byteStream) open(ctx context.Context) error {
 	if s.conn != nil {
 		if !s.isOver() && (s.MaxAge <= 0 || time.Since(s.since) < s.MaxAge) {
 			return nil
@@ -197,7 +196,7 @@ const maxHeard = 64 << 10
 var errTalks = errors.New("the receiver does not stop talking; is this its port for messages?")
 
 // listen reads until the receiver closes. drop waits for the end of it.
-func (s *stream) listen() {
+func (s *byteStream) listen() {
 	conn, ended := s.conn, make(chan struct{})
 	s.heard = heard{ended: ended}
 	go func() {
@@ -215,7 +214,7 @@ func (s *stream) listen() {
 }
 
 // confirmed returns when the receiver has what was written, as far as the option asks.
-func (s *stream) confirmed(ctx context.Context) error {
+func (s *byteStream) confirmed(ctx context.Context) error {
 	switch s.confirm {
 	case confirmClose:
 		if err := s.halfClose(); err != nil {
@@ -232,7 +231,7 @@ func (s *stream) confirmed(ctx context.Context) error {
 }
 
 // halfClose ends the stream of messages.
-func (s *stream) halfClose() error {
+func (s *byteStream) halfClose() error {
 	if s.isOver() {
 		return ambiguous("the receiver ended its side before the messages ended, so that it cannot confirm them; if it always does, give confirm=outq")
 	}
@@ -248,7 +247,7 @@ func (s *stream) halfClose() error {
 }
 
 // isOver reports whether the receiver has ended its side.
-func (s *stream) isOver() bool {
+func (s *byteStream) isOver() bool {
 	select {
 	case <-s.ended:
 		return true
@@ -258,7 +257,7 @@ func (s *stream) isOver() bool {
 }
 
 // closed waits for the receiver to end its side, and tells whether it had read all then.
-func (s *stream) closed(ctx context.Context) error {
+func (s *byteStream) closed(ctx context.Context) error {
 	if err := s.wait(ctx, s.ended); err != nil {
 		return err
 	}
@@ -266,26 +265,22 @@ func (s *stream) closed(ctx context.Context) error {
 		err := fmt.Errorf("wait for the receiver to close: %w", withoutAddresses(s.err))
 		return &forward.TroubleError{Class: classOr(s.err, forward.Ambiguous), Err: err}
 	}
-	if err := s.drained(ctx, "the receiver closed before it had read all"); err != nil || !s.secure {
+	if err := s.drained(ctx, "the receiver closed before it had read all"); err != nil {
 		return err
 	}
-	return s.saidGoodbye(ctx)
+	if s.hasSaid() {
+		return nil
+	}
+	return s.lives(ctx)
 }
 
-// saidGoodbye wants the receiver to have ended with TLS's close_notify: one that is killed does not, and without it anybody on
-// the way can end a connection. Some receivers never say it, rsyslog for one; whether this does is found out by a connection
-// without messages.
-func (s *stream) saidGoodbye(ctx context.Context) error {
-	if s.hasSaid() {
-		s.mute = false
-		return nil
-	}
-	if s.mute {
-		return nil
-	}
+// lives wants the receiver to be there still: a process that ends closes its connections too, and forgets what it has read and not
+// stored. One that lives takes another connection, which is without messages, and ends it when it has read its end. One that ends
+// that with TLS's close_notify says so whenever it lives: rsyslog never does.
+func (s *byteStream) lives(ctx context.Context) error {
 	s.drop()
 	if err := s.open(ctx); err != nil {
-		return err
+		return ambiguous("the receiver closed, and was gone then: %w", err)
 	}
 	if err := s.halfClose(); err != nil {
 		return err
@@ -293,21 +288,23 @@ func (s *stream) saidGoodbye(ctx context.Context) error {
 	if err := s.wait(ctx, s.ended); err != nil {
 		return err
 	}
-	if s.err != io.EOF || s.hasSaid() {
+	switch {
+	case s.err != io.EOF:
+		return ambiguous("the receiver closed, and was gone then: %w", withoutAddresses(s.err))
+	case s.hasSaid():
 		return ambiguous("the receiver ended without the close_notify of TLS, which it says otherwise")
 	}
-	s.mute = true
 	return nil
 }
 
 // hasSaid reports whether the receiver ended with close_notify, once reading has ended with io.EOF.
-func (s *stream) hasSaid() bool {
+func (s *byteStream) hasSaid() bool {
 	secured, ok := s.conn.(*tls.Conn)
 	return ok && !secured.NetConn().(*endConn).over.Load()
 }
 
 // drained waits until the receiver's kernel has acknowledged everything; what says why that is not to be had, if it ends.
-func (s *stream) drained(ctx context.Context, what string) error {
+func (s *byteStream) drained(ctx context.Context, what string) error {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	end := s.deadline()
@@ -361,7 +358,7 @@ func classOr(err error, def forward.Class) forward.Class {
 }
 
 // drop closes the connection, if there is one, and waits for its reader.
-func (s *stream) drop() {
+func (s *byteStream) drop() {
 	if s.conn == nil {
 		return
 	}
@@ -371,14 +368,14 @@ func (s *stream) drop() {
 }
 
 // Check implements forward.Checker: it connects, and sends nothing.
-func (s *stream) Check(ctx context.Context) error {
+func (s *byteStream) Check(ctx context.Context) error {
 	s.drop()
 	defer s.drop()
 	return s.open(ctx)
 }
 
 // Close implements forward.Output.
-func (s *stream) Close() error {
+func (s *byteStream) Close() error {
 	s.drop()
 	return nil
 }

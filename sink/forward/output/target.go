@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"hbjournal/sink/forward"
+	"hbjournal/sink/forward/stream"
 )
 
 // ErrURL is wrapped by errors about a URL that no output can be made of.
@@ -76,8 +77,8 @@ func schemes() []scheme {
 		{names: []string{"splunk", "splunk+https"}, port: "8088", make: newSplunk},
 		{names: []string{"loki", "loki+https"}, port: "3100", make: newLoki},
 		{names: []string{"otlp", "otlp+https"}, port: "4318", make: newOTLP},
-		{names: []string{"nats", "nats+tls"}, port: natsPort, make: makeNATS},
-		{names: []string{"kafka", "kafka+tls"}, port: kafkaPort, make: makeKafka},
+		{names: []string{"nats", "nats+tls"}, port: stream.Port, make: makeNATS},
+		{names: []string{"kafka", "kafka+tls"}, port: stream.KafkaPort, make: makeKafka},
 	}
 }
 

@@ -35,7 +35,7 @@ func newVictoriaLogs(t *Target, o *options) func(Identity) (forward.Output, erro
 		if extra != "" {
 			query.Set("extra_fields", extra)
 		}
-		return &victoriaLogs{posting{web: newWeb(settings), path: escaped(path) + "?" + query.Encode(), header: header, one: own.append}}, nil
+		return &victoriaLogs{posting{web: newWeb(settings), path: escaped(path) + "?" + query.Encode(), header: header, bodies: bodies{one: own.append}}}, nil
 	}
 }
 
@@ -64,13 +64,13 @@ func (l *victoriaLines) append(dst []byte, b *forward.Batch, i int) ([]byte, *un
 	if l.asText {
 		dst = format.AppendText(dst, e.Message)
 	} else {
-		dst = gjson.AppendJSONString(dst, l.facts.Title())
+		dst = format.AppendString(dst, l.facts.Title())
 	}
-	dst = gjson.AppendJSONString(append(dst, `,"host":`...), l.facts.Host())
-	dst = append(append(dst, `,"source_ip":"`...), e.Source.Addr().String()...)
+	dst = format.AppendString(append(dst, `,"host":`...), l.facts.Host())
+	dst = e.Source.Addr().AppendTo(append(dst, `,"source_ip":"`...))
 	dst = strconv.AppendUint(append(dst, `","source_port":`...), uint64(e.Source.Port()), 10)
 	dst = append(append(dst, `,"receiver":`...), l.receiver...)
-	dst = append(append(dst, `,"hbj_id":"`...), b.ID(i)...)
+	dst = b.AppendID(append(dst, `,"hbj_id":"`...), i)
 	dst = append(dst, '"')
 	if !l.asText {
 		dst = append(dst, `,"message":`...)
@@ -95,6 +95,9 @@ const (
 
 // isPlain reports whether a message, which is valid JSON, keeps to these.
 func isPlain(message []byte) bool {
+	if bytes.Count(message, []byte{':'}) <= plainFields && bytes.Count(message, []byte{'{'})+bytes.Count(message, []byte{'['}) <= plainLevels {
+		return true
+	}
 	level, fields := 0, 0
 	for i := 0; i < len(message); i++ {
 		switch message[i] {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"hbjournal/sink/forward"
+	"hbjournal/sink/forward/stream"
 )
 
 // renew makes a new transport if there is none, or its time is over.
@@ -188,11 +189,11 @@ func isTLS(err error) bool {
 	return errors.As(err, &certificate) || errors.As(err, &record) || errors.As(err, &alert) || errors.As(err, &authority)
 }
 
-// withoutURL takes the URL, which may hold a secret, out of an error of package http.
+// withoutURL takes the URL, which may hold a secret, and all addresses out of an error of package http.
 func withoutURL(err error) error {
 	var of *url.Error
 	if errors.As(err, &of) {
-		return of.Err
+		err = of.Err
 	}
-	return err
+	return stream.WithoutAddresses(err)
 }

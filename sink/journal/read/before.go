@@ -13,7 +13,7 @@ func LineBefore(opt Options, at Cursor) (line []byte, found bool, err error) {
 	if at.First == 0 || at.Offset == 0 {
 		return nil, false, nil
 	}
-	f := &Follower{chain: *newChain(opt)}
+	f := &Follower{chain: *newChain(opt), every: opt.every()}
 	f.chain.follow = true
 	start := at
 	start.Offset = 0

@@ -43,6 +43,15 @@ func ParseCursor(text string) (Cursor, error) {
 	return c, nil
 }
 
+// MarshalText implements encoding.TextMarshaler.
+func (c Cursor) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (c *Cursor) UnmarshalText(text []byte) (err error) {
+	*c, err = ParseCursor(string(text))
+	return err
+}
+
 func parseCursor(text string) (c Cursor, err error) {
 	parts := strings.Split(text, "/")
 	if len(parts) != 3 {

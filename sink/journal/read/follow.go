@@ -35,6 +35,7 @@ type Follower struct {
 	cut       bool            // the current file ended before the position, to be said with the next block
 	polled    bool            // Read gives errIdle where it would wait
 	held      int             // files that may be held open after the current one
+	every     time.Duration   // how often it looks for something new
 	durable   bool            // a file is forced to the disk before it is left
 	synced    int64           // bytes of the current file that were forced to the disk
 	before    Cursor          // the end of the file before the current one
@@ -49,7 +50,7 @@ const (
 // Follow starts at a position; the zero Cursor is the oldest entry that there is. Since in opt leaves out what is older
 // as Open does. The journal must be there. If the position is not there any more, Follow starts at the one after it.
 func Follow(opt Options, at Cursor) (*Follower, error) {
-	f := &Follower{chain: *newChain(opt), held: maxHeld}
+	f := &Follower{chain: *newChain(opt), held: maxHeld, every: opt.every()}
 	f.chain.follow = true
 	since := boundsOf(opt).since
 	if at != (Cursor{}) || since == 0 {
@@ -142,7 +143,7 @@ func (f *Follower) Read(ctx context.Context, b *Block) error {
 			b.Path = b.Fault.Path
 			return nil
 		}
-		if time.Since(f.refreshed) >= pollEvery {
+		if time.Since(f.refreshed) >= f.every {
 			if err := f.refresh(b); err != nil || b.Fault != nil {
 				return err
 			}
@@ -190,7 +191,7 @@ func (f *Follower) end(ctx context.Context, b *Block) error {
 		if f.polled {
 			return errIdle
 		}
-		_ = wait(ctx, pollEvery) // Read returns the error of ctx.
+		_ = wait(ctx, f.every) // Read returns the error of ctx.
 	}
 	return err
 }

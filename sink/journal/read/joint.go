@@ -21,7 +21,16 @@ type joint struct {
 	before *merged // what there is already; nil: it was read
 	*merged
 	polled time.Time
+	pause  time.Duration // from one poll to the next
+	looked time.Time     // for journals that have appeared
 }
+
+// Looking whether something is new in very many journals takes its time: a small part of it all, and then they are left alone.
+const (
+	pollRest  = 20 // times as long as it took
+	maxPause  = time.Second
+	lookEvery = time.Second
+)
 
 func newJoint(opt Options, at []*Cursor) (Source, error) {
 	j := &joint{opt: opt}
@@ -39,11 +48,36 @@ func newJoint(opt Options, at []*Cursor) (Source, error) {
 // follow makes the followers, from the positions of the journals on.
 func (j *joint) follow(at []*Cursor) {
 	j.merged = newMerged(j.opt, &scratch{})
-	held := max(1, maxAwake/len(at))
+	j.looked = time.Now()
 	for i, journal := range j.opt.Journals {
 		if at[i] != nil {
-			j.add(journal, &poller{opt: j.opt.of(journal), at: *at[i], held: held})
+			j.add(journal, &poller{opt: j.opt.of(journal), at: *at[i], held: heldOf(len(at))})
 		}
+	}
+}
+
+// heldOf is how many files each of n followers may hold open after its current one.
+func heldOf(n int) int { return max(1, maxAwake/n) }
+
+// look adds the journals that have appeared, from their beginnings on.
+func (j *joint) look() {
+	if j.opt.More == nil || !j.started || time.Since(j.looked) < lookEvery {
+		return
+	}
+	j.looked = time.Now()
+	more := j.opt.More()
+	if len(more) == 0 {
+		return
+	}
+	n := len(j.all) + len(more)
+	j.unit = unitOf(n)
+	for _, f := range j.all {
+		f.block.unit = j.unit
+		f.source.(*poller).hold(heldOf(n))
+	}
+	for _, journal := range more {
+		j.add(journal, &poller{opt: j.opt.of(journal), held: heldOf(n)})
+		j.idle = append(j.idle, j.all[len(j.all)-1])
 	}
 }
 
@@ -66,10 +100,10 @@ func (j *joint) Read(ctx context.Context, b *Block) error {
 		if err := j.merged.Read(ctx, b); err != io.EOF {
 			return err
 		}
-		if len(j.idle) == 0 {
+		if len(j.idle) == 0 && j.opt.More == nil {
 			return io.EOF // None of them can be read.
 		}
-		if err := wait(ctx, pollEvery); err != nil {
+		if err := wait(ctx, max(j.opt.every(), j.pause)); err != nil {
 			return err
 		}
 	}
@@ -77,9 +111,11 @@ func (j *joint) Read(ctx context.Context, b *Block) error {
 
 // poll sees whether there is something new in the journals that had nothing.
 func (j *joint) poll(ctx context.Context) error {
-	if time.Since(j.polled) < pollEvery {
+	began := time.Now()
+	if began.Sub(j.polled) < max(j.opt.every(), j.pause) {
 		return ctx.Err()
 	}
+	j.look()
 	idle := j.idle
 	j.idle = nil
 	for i, f := range idle {
@@ -95,6 +131,7 @@ func (j *joint) poll(ctx context.Context) error {
 		}
 	}
 	j.polled = time.Now()
+	j.pause = min(maxPause, pollRest*j.polled.Sub(began))
 	return ctx.Err()
 }
 
@@ -143,6 +180,14 @@ func (p *poller) Read(ctx context.Context, b *Block) error {
 // unchanged reports whether the live file is as it was when there was nothing more to read.
 func (p *poller) unchanged(live os.FileInfo) bool {
 	return p.seen != nil && os.SameFile(p.seen, live) && p.seen.Size() == live.Size() && p.seen.ModTime().Equal(live.ModTime())
+}
+
+// hold bounds how many files are held open after the current one.
+func (p *poller) hold(held int) {
+	p.held = held
+	if p.f != nil {
+		p.f.held = held
+	}
 }
 
 // park implements parker.

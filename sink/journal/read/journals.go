@@ -27,15 +27,11 @@ func (j Journal) Place() (dir, base string) {
 	if len(j.Paths) == 0 {
 		return j.Dir, j.Base
 	}
-	dir, base = filepath.Split(j.Paths[0])
-	if of, backup := names.BaseOf(base); backup {
-		base = of
-	}
-	return filepath.Clean(dir), base
+	return filepath.Dir(j.Paths[0]), names.Bases(j.Paths)[0]
 }
 
-// readsStdin reports whether standard input is among what is read.
-func (j Journal) readsStdin() bool { return slices.Contains(j.Paths, Stdin) }
+// ReadsStdin reports whether standard input is among what is read.
+func (j Journal) ReadsStdin() bool { return slices.Contains(j.Paths, Stdin) }
 
 // Each returns what opt covers as journals, one at least.
 func (opt Options) Each() []Journal {
@@ -46,7 +42,7 @@ func (opt Options) Each() []Journal {
 }
 
 // ReadsStdin reports whether standard input is among what is read, so that it cannot be read once more.
-func (opt Options) ReadsStdin() bool { return slices.ContainsFunc(opt.Each(), Journal.readsStdin) }
+func (opt Options) ReadsStdin() bool { return slices.ContainsFunc(opt.Each(), Journal.ReadsStdin) }
 
 // of is opt for one of its journals alone.
 func (opt Options) of(j Journal) Options {

@@ -38,6 +38,8 @@ const (
 	maxAwake = 96
 	// allBlocks bounds the memory of all the blocks of the journals together, as long as lines are not unusually long.
 	allBlocks = 32 << 20
+	// leanness is by how much a reading takes less of these that is one of many.
+	leanness = 16
 	// minUnit is the least that is read at once.
 	minUnit = 4 << 10
 )
@@ -62,9 +64,15 @@ type feed struct {
 }
 
 func newMerged(opt Options, room *scratch) *merged {
-	n := max(1, len(opt.Journals))
-	return &merged{room: room, unit: min(blockBytes, max(minUnit, allBlocks/n)), most: min(maxAwake, max(1, openFiles()/4))}
+	unit, awake := unitOf(len(opt.Journals)), maxAwake
+	if opt.Lean {
+		unit, awake = max(minUnit, unit/leanness), awake/leanness
+	}
+	return &merged{room: room, unit: unit, most: min(awake, max(1, openFiles()/4))}
 }
+
+// unitOf is how much is read at once of each of n journals.
+func unitOf(n int) int { return min(blockBytes, max(minUnit, allBlocks/max(1, n))) }
 
 func (m *merged) add(j Journal, s Source) {
 	f := &feed{index: len(m.all), journal: j, source: s, key: m.least()}
@@ -194,9 +202,6 @@ func (f *feed) end(err error) {
 
 // wake makes f the one used last, and parks the one that was not used for the longest time if too many are awake.
 func (m *merged) wake(ctx context.Context, f *feed) error {
-	if len(m.all) <= m.most {
-		return nil
-	}
 	if i := slices.Index(m.awake, f); i >= 0 {
 		m.awake = slices.Delete(m.awake, i, i+1)
 	}

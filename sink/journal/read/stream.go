@@ -17,7 +17,8 @@ type Options struct {
 	Dir, Base string
 	Paths     []string
 	Journals  []Journal
-	Stdin     io.Reader // what the path "-" reads
+	More      func() []Journal // those that have appeared beside Journals since it was called last, for FollowAll; may be nil
+	Stdin     io.Reader        // what the path "-" reads
 
 	// Since and Until bound the receipt of the entries, Since included and Until not; zero does not bound. A reading
 	// only uses them to leave out what it need not look at: it still gives some entries outside, for a journal.Filter to drop.
@@ -30,9 +31,17 @@ type Options struct {
 	// Count, if not nil, counts the bytes read from the files, as they are on the disk.
 	Count *atomic.Int64
 
+	// Lean has a reading of several journals take little memory and few files: it is one of many at the same time.
+	Lean bool
+
+	// Every is how often one who follows looks for something new; less than 25 ms is 25 ms.
+	Every time.Duration
+
 	// Reverse reads from the newest entry to the oldest.
 	Reverse bool
 }
+
+func (o *Options) every() time.Duration { return max(o.Every, pollEvery) }
 
 // Open starts a reading. A missing file gives an error that wraps fs.ErrNotExist, here or at the first Read.
 func Open(opt Options) (Source, error) {

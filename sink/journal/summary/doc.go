@@ -13,7 +13,7 @@
 //
 // Memory is bounded by hosts and plugins, never by entries, and hostile input cannot lift the bound: beyond maxHosts,
 // maxSources, maxIDs, maxPlugins and maxFields distinct names, new ones are counted together as "other"; a name longer
-// than maxNameBytes is cut. A host costs at most 2.3 KB, all of them together 38 MB. Times are counted in buckets of equal
+// than 200 bytes is cut. A host costs at most 2.3 KB, all of them together 38 MB. Times are counted in buckets of equal
 // width, at most maxBuckets of them: the width grows with the range, from one second over 5 s, 15 s, 1 min, … to years.
 //
 // Medians and percentiles come from a DDSketch: they are within 1 % of a value that stands at that rank, as long as the
@@ -21,5 +21,6 @@
 // minimum and maximum are exact.
 //
 // A host's beat (ID HTB) promises the next one after its interval. Where the next is late by more than half an interval,
-// the beats that should have come between are missed; so are those between its last beat and the end of the report.
+// the beats that should have come between are missed; so are those between its last beat and the end of the report. The
+// rule is that of package presence.
 package summary

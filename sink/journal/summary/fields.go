@@ -3,6 +3,9 @@ package summary
 import (
 	"bytes"
 	"strconv"
+
+	"hbjournal/sink/journal"
+	"hbjournal/sink/journal/presence"
 )
 
 // The bounds of what is looked for inside of a message.
@@ -38,11 +41,11 @@ func (r *fieldReader) value(p *plugin, value []byte, depth int, budget *int) {
 		r.nested(p, value, depth, budget)
 		return
 	}
-	v, ok := number(value)
+	v, ok := journal.Number(value)
 	if !ok {
 		return
 	}
-	if f := p.field(cutName(r.path), r.found, budget); f != nil {
+	if f := p.field(presence.CutName(r.path), r.found, budget); f != nil {
 		f.add(v)
 	} else {
 		r.left++

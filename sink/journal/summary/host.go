@@ -1,5 +1,7 @@
 package summary
 
+import "hbjournal/sink/journal/presence"
+
 // maxBootsKept bounds the instants of boots kept for a host, the latest ones. All are counted.
 const maxBootsKept = 32
 
@@ -127,7 +129,7 @@ func (p *pulse) merge(later pulse) {
 
 // pause judges the time from the last beat until at: how many beats should have come before at, but did not.
 func (p *pulse) pause(at int64) {
-	missed := missedBeats(at-p.last, p.interval)
+	missed := presence.Missed(at-p.last, p.interval, presence.DefaultGrace)
 	if missed == 0 {
 		return
 	}
@@ -143,13 +145,4 @@ func (p pulse) until(end int64) pulse {
 		p.pause(end)
 	}
 	return p
-}
-
-// missedBeats returns how many beats are missing between two that are gap milliseconds apart: none as long as the second
-// is less than half an interval late.
-func missedBeats(gap, interval int64) int64 {
-	if interval <= 0 || gap <= 0 {
-		return 0
-	}
-	return max(0, (gap+interval/2)/interval-1)
 }

@@ -2,6 +2,7 @@ package summary
 
 import (
 	"hbjournal/sink/journal"
+	"hbjournal/sink/journal/presence"
 )
 
 // maxGapsKept bounds the gap notes kept one by one, the first ones. All are counted.
@@ -70,7 +71,7 @@ func isReserved(rest []pair) bool {
 func (n *notes) note(at int64, message []byte) {
 	if g, ok := journal.ParseGapNote(message); ok {
 		n.gap(Gap{
-			At: instant(at), Reason: string(cutName([]byte(g.Reason))), Lost: int64(g.Lost),
+			At: instant(at), Reason: string(presence.CutName([]byte(g.Reason))), Lost: int64(g.Lost),
 			First: instant(int64(g.First)), Last: instant(int64(g.Last)),
 		})
 	}

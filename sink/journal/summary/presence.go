@@ -33,7 +33,7 @@ func (r *Report) Columns(h *Host, n int) []Column {
 	columns := make([]Column, 0, max(n, 0))
 	for i := range n {
 		from, to := i*len(share)/n, (i+1)*len(share)/n
-		c := Column{From: r.bucketStart(from), To: r.bucketStart(to), Presence: presence(share[from:to])}
+		c := Column{From: r.bucketStart(from), To: r.bucketStart(to), Presence: inColumn(share[from:to])}
 		for _, m := range h.Counts[from:to] {
 			c.Count += int64(m)
 		}
@@ -111,8 +111,8 @@ func usualCount(counts []uint32) uint32 {
 	return busy[len(busy)/2]
 }
 
-// presence sums up the buckets of one column. A column in which a host appears is judged from then on.
-func presence(shares []float64) Presence {
+// inColumn sums up the buckets of one column. A column in which a host appears is judged from then on.
+func inColumn(shares []float64) Presence {
 	const nearlyAll, half = 0.9, 0.5
 	sum, n, silent := 0.0, 0, 0
 	for _, s := range shares {

@@ -2,10 +2,9 @@ package summary
 
 import (
 	"bytes"
-	"encoding/json"
 	"slices"
-	"strconv"
-	"unicode/utf8"
+
+	"hbjournal/sink/journal"
 )
 
 // pair is one member of a JSON object: the key as it stands between its quotes, the value as it stands.
@@ -146,92 +145,10 @@ func nestedEnd(b []byte, i int) int {
 	return i
 }
 
-// text returns what a string value says, without quotes and escapes, and any other value as it stands. Values without a
-// backslash, nearly all, are returned in place.
-func text(value []byte) []byte {
-	if len(value) < 2 || value[0] != '"' {
-		return value
-	}
-	inner := value[1 : len(value)-1]
-	if bytes.IndexByte(inner, '\\') < 0 {
-		return inner
-	}
-	var s string
-	if json.Unmarshal(value, &s) != nil {
-		return inner
-	}
-	return []byte(s)
-}
-
 // keyText returns what a key says, without escapes. Keys without a backslash are returned in place.
 func keyText(key []byte) []byte {
 	if bytes.IndexByte(key, '\\') < 0 {
 		return key
 	}
-	return text(slices.Concat([]byte{'"'}, key, []byte{'"'}))
-}
-
-// number returns the value of a JSON number, and reports whether value is one that a float64 can hold.
-func number(value []byte) (float64, bool) {
-	if len(value) == 0 || value[0] != '-' && (value[0] < '0' || value[0] > '9') {
-		return 0, false
-	}
-	if f, ok := shortNumber(value); ok {
-		return f, true
-	}
-	f, err := strconv.ParseFloat(string(value), 64)
-	return f, err == nil
-}
-
-// shortNumber is number for what nearly all values are: a few digits, with or without a sign and a decimal point. Up to
-// 15 digits and powers of ten up to 10^22 are exact as float64, so their quotient is rounded once, as it should be.
-func shortNumber(value []byte) (float64, bool) {
-	const most = 15
-	powers := [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
-	digits := value
-	if digits[0] == '-' {
-		digits = digits[1:]
-	}
-	if len(digits) == 0 || len(digits) > most {
-		return 0, false
-	}
-	mantissa, point := int64(0), len(digits)-1
-	for i, c := range digits {
-		switch {
-		case c >= '0' && c <= '9':
-			mantissa = mantissa*10 + int64(c-'0')
-		case c == '.' && point == len(digits)-1:
-			point = i
-		default:
-			return 0, false
-		}
-	}
-	f := float64(mantissa) / powers[len(digits)-1-point]
-	if value[0] == '-' {
-		f = -f
-	}
-	return f, true
-}
-
-// truthy reports whether value is neither false, null, zero nor empty, the way a script language asks.
-func truthy(value []byte) bool {
-	switch string(value) {
-	case "", "false", "null", `""`, "[]", "{}":
-		return false
-	}
-	f, ok := number(value)
-	return !ok || f != 0
-}
-
-// cutName shortens name to maxNameBytes at most, at the edge of a character, with an ellipsis for the rest.
-func cutName(name []byte) []byte {
-	if len(name) <= maxNameBytes {
-		return name
-	}
-	const ellipsis = "…"
-	end := maxNameBytes - len(ellipsis)
-	for end > 0 && !utf8.RuneStart(name[end]) {
-		end--
-	}
-	return append(bytes.Clone(name[:end]), ellipsis...)
+	return journal.TextBytes(slices.Concat([]byte{'"'}, key, []byte{'"'}))
 }

@@ -1,9 +1,6 @@
 package summary
 
 import (
-	"bytes"
-	"math"
-	"strconv"
 	"testing"
 
 	"github.com/tidwall/gjson"
@@ -36,41 +33,6 @@ func FuzzAppendPairs(f *testing.F) {
 		})
 		if i != len(got) {
 			t.Fatalf("%q: got %d members, want %d", object, len(got), i)
-		}
-	})
-}
-
-func TestTextIsWhatAStringSays(t *testing.T) {
-	f := func(value, want string) {
-		t.Helper()
-		if got := text([]byte(value)); !bytes.Equal(got, []byte(want)) {
-			t.Errorf("%s: got %q, want %q", value, got, want)
-		}
-	}
-	f(`"web1"`, "web1")
-	f(`"\u0041\n"`, "A\n")
-	f(`12`, "12")
-	f(`""`, "")
-}
-
-// FuzzNumber holds the short way of reading a number against the standard library's.
-func FuzzNumber(f *testing.F) {
-	for _, seed := range []string{
-		"0", "-0", "1", "45.2", "-0.001", "123456789012345", "0.00000000000001", "1e5", "1.5E-3", "1e400", "1.", "-", "1.2.3", ".5",
-		"12345.678901234", "9007199254740993", "", "true", "1-2",
-	} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		if !gjson.Valid(text) || gjson.Parse(text).Type != gjson.Number {
-			number([]byte(text)) // must not panic
-			return
-		}
-		text = gjson.Parse(text).Raw
-		want, err := strconv.ParseFloat(text, 64)
-		got, ok := number([]byte(text))
-		if ok != (err == nil) || ok && (got != want || math.Signbit(got) != math.Signbit(want)) {
-			t.Errorf("%s: got %v, %v, want %v, %v", text, got, ok, want, err)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"hbjournal/sink/journal"
+	"hbjournal/sink/journal/presence"
 )
 
 // State is whether a host keeps what it promised.
@@ -36,7 +37,7 @@ func (h *Host) Standing(now time.Time) Standing {
 		return s
 	}
 	at := journal.InstantOf(now)
-	s.State, s.Due, s.Missed = OK, h.LastBeat+journal.Instant(interval), missedBeats(int64(at-h.LastBeat), interval)
+	s.State, s.Due, s.Missed = OK, h.LastBeat+journal.Instant(interval), presence.Missed(int64(at-h.LastBeat), interval, presence.DefaultGrace)
 	switch {
 	case s.Missed > 0:
 		s.State = Gone

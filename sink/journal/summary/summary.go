@@ -4,16 +4,16 @@ import (
 	"time"
 
 	"hbjournal/sink/journal"
+	"hbjournal/sink/journal/presence"
 )
 
 // The bounds of what is told apart. Names beyond them are counted together as "other".
 const (
-	maxHosts     = 16384
-	maxSources   = 16384
-	maxIDs       = 64
-	maxPlugins   = 256
-	maxFields    = 512 // of all plugins together; further fields are not followed
-	maxNameBytes = 200
+	maxHosts   = 16384
+	maxSources = 16384
+	maxIDs     = 64
+	maxPlugins = 256
+	maxFields  = 512 // of all plugins together; further fields are not followed
 )
 
 // latestMillis is the end of the year 9999. Later and earlier instants than the epoch are moved to the nearest of the two.
@@ -126,9 +126,9 @@ func (s *Summary) addHost(m *message, at int64, size int, bucket int64) {
 	h := s.hosts.row(m.name)
 	h.heard(at, size, bucket)
 	if string(m.id) == "HTB" && h != s.hosts.other { // what the other hosts share is not one pulse
-		h.beat(at, m.interval(), bucket)
+		h.beat(at, presence.Interval(m.every), bucket)
 	}
-	if m.boot != nil && truthy(m.boot) {
+	if presence.Booted(m.boot) {
 		h.boot(at)
 	}
 }

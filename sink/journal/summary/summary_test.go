@@ -251,7 +251,7 @@ func TestNamesBeyondTheBoundsShareARow(t *testing.T) {
 
 func TestALongNameIsCutAtACharacter(t *testing.T) {
 	r := summarize(t, beat(0, strings.Repeat("é", 5000), 30))
-	if got := r.Hosts[0].Name; len(got) > maxNameBytes || got != strings.Repeat("é", 98)+"…" {
+	if got := r.Hosts[0].Name; len(got) > 200 || got != strings.Repeat("é", 98)+"…" {
 		t.Errorf("got %d bytes %q, want 98 characters and an ellipsis", len(got), got)
 	}
 }

@@ -1,4 +1,4 @@
-package output
+package stream
 
 import (
 	"bytes"
@@ -11,8 +11,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// boundedDecompressor unfolds the batches of other programs that stand in the same partition, up to a bound. Ours are not
-// compressed as batches. The other codecs cannot grow beyond a small multiple.
+// Unfolder unfolds the batches of other programs that stand in a partition of Kafka, up to a bound. Ours are not compressed as
+// batches. The other codecs cannot grow beyond a small multiple.
+func Unfolder() kgo.Decompressor { return boundedDecompressor{kgo.DefaultDecompressor()} }
+
 type boundedDecompressor struct{ others kgo.Decompressor }
 
 // maxUnfolded is how large a batch may get.

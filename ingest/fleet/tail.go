@@ -1,0 +1,115 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"hbjournal/sink/forward/durable"
+	"hbjournal/sink/journal/read"
+	"hbjournal/sink/names"
+)
+
+// A tail is what stands in a journal behind its position: lines that were written before the position could be, when the
+// archiver was killed. They come again, and are compared.
+type tail struct {
+	opt      read.Options
+	follower *read.Follower
+	block    read.Block
+	pos      int // in block.Data, of the next line
+	at, end  read.Cursor
+}
+
+// openTail returns nil if there is nothing behind the position.
+func openTail(opt read.Options, own read.Cursor) (*tail, error) {
+	end, err := endOf(opt)
+	if err != nil || samePlace(own, end) {
+		return nil, err
+	}
+	follower, err := read.Follow(opt, own)
+	if err != nil {
+		return nil, err
+	}
+	return &tail{opt: opt, follower: follower, at: own, end: end}, nil
+}
+
+// tailWithin is how long the next block is waited for, which is there.
+const tailWithin = 5 * time.Second
+
+// next returns the next line with its newline, and false if there is none.
+func (t *tail) next(ctx context.Context) (line []byte, ok bool, err error) {
+	for t.pos == len(t.block.Data) {
+		if samePlace(t.at, t.end) {
+			return nil, false, nil
+		}
+		ctx, cancel := context.WithTimeout(ctx, tailWithin)
+		err := t.follower.Read(ctx, &t.block)
+		cancel()
+		if err == nil && t.block.Fault != nil {
+			err = t.block.Fault
+		}
+		if err != nil {
+			return nil, false, fmt.Errorf("read what stands behind the position: %w", err)
+		}
+		t.pos = 0
+		if len(t.block.Data) > 0 {
+			t.at = t.block.At(0)
+		}
+	}
+	rest := t.block.Data[t.pos:]
+	if i := bytes.IndexByte(rest, '\n'); i >= 0 {
+		rest = rest[:i+1]
+	}
+	return rest, true, nil
+}
+
+// pass goes behind the line that next gave.
+func (t *tail) pass(line []byte) {
+	t.pos += len(line)
+	t.at.Offset += int64(len(line))
+	if t.pos < len(t.block.Data) {
+		t.at = t.block.At(t.pos)
+	} else {
+		t.at = t.block.End()
+	}
+}
+
+func (t *tail) close() error { return t.follower.Close() }
+
+// errDiffers says that a journal holds other lines than those that come.
+var errDiffers = errors.New("it holds other lines than the receiver sent")
+
+// moveAside cuts off the rest of the tail, from the line that next gave, and keeps it in a file of the state directory. The journal must not be open.
+func (t *tail) moveAside(stateDir string, now time.Time) (kept string, err error) {
+	live := filepath.Join(t.opt.Dir, t.opt.Base)
+	if t.block.Path != live {
+		return "", fmt.Errorf("%w, and these go on over more than one file, from %s on: move the directory away to have it written anew",
+			errDiffers, filepath.Base(t.block.Path))
+	}
+	file, err := os.OpenFile(live, os.O_RDWR|durable.NoFollow, 0)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	start := t.block.Offset + int64(t.pos)
+	if _, err := file.Seek(start, io.SeekStart); err != nil {
+		return "", err
+	}
+	aside, err := os.CreateTemp(filepath.Join(stateDir, "archive"), "aside-"+now.UTC().Format(names.StampLayout)+"-*")
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(aside, file)
+	if err = errors.Join(err, aside.Sync(), aside.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(aside.Name()))
+	}
+	if err := durable.SyncDirectory(filepath.Join(stateDir, "archive")); err != nil {
+		return "", err
+	}
+	return aside.Name(), errors.Join(file.Truncate(start), file.Sync())
+}
