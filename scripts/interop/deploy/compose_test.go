@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -63,10 +65,15 @@ func (p project) compose(t *testing.T, args ...string) string {
 	return out
 }
 
-// container is the one of the project.
+// container is that of the daemon.
 func (p project) container(t *testing.T) container {
 	t.Helper()
-	return container{name: strings.TrimSpace(p.compose(t, "ps", "--quiet")), volume: p.name + "_journal"}
+	return p.containerOf(t, "hbjournal")
+}
+
+func (p project) containerOf(t *testing.T, service string) container {
+	t.Helper()
+	return container{name: strings.TrimSpace(p.compose(t, "ps", "--quiet", service)), volume: p.name + "_journal"}
 }
 
 // freePort is a UDP and TCP port that nobody has right now.
@@ -146,6 +153,57 @@ func TestComposeWithAPublishedPortHidesTheSendersAndSaysSo(t *testing.T) {
 	if warning := fmt.Sprintf(`"source":%q`, gateway); !strings.Contains(c.logs(t), warning) {
 		t.Errorf("got a log without %s", warning)
 	}
+}
+
+// The live page is a part of both files that is started by its profile only.
+func TestComposeServesTheLivePageIfItIsAskedTo(t *testing.T) {
+	for file, c := range map[string]struct{ daemon, page string }{
+		"host-network.yaml":   {"LISTEN_ADDR", "WEB_ADDR"},
+		"published-port.yaml": {"PUBLISH", "PUBLISH_WEB"},
+	} {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			needEngine(t)
+			receiver, page, status := "127.0.0.1:"+freePort(t), "127.0.0.1:"+freePort(t), "127.0.0.1:"+freePort(t)
+			p := up(t, file, "COMPOSE_PROFILES=web", c.daemon+"="+receiver, c.page+"="+page, "PUBLISH_HTTP="+status, "HTTP_ADDR="+status)
+			p.wantReady(t)
+			sendAllTheTime(t, newSender(t, receiver, ""))
+			eventually(t, func() error {
+				return pageHolds(t, "http://"+page+"/", "<h2>Daemon</h2>", "&#34;ID&#34;:", ">Messages<")
+			})
+			eventually(t, func() error { return pageHolds(t, "http://"+page+"/stats", `"complete": true`, `"ledger"`) })
+			web := p.containerOf(t, "web")
+			got := strings.TrimSpace(output(t, "docker", "inspect", "--format",
+				"{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}} {{.Config.User}} {{(index .Mounts 0).RW}}", web.name))
+			if want := "true [ALL] [no-new-privileges:true] 65532:65532 false"; got != want {
+				t.Errorf("got a page with the rights %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+// pageHolds asks for a page, which must hold the texts.
+func pageHolds(t *testing.T, address string, texts ...string) error {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	page, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return err
+	}
+	for _, text := range texts {
+		if !strings.Contains(string(page), text) {
+			return fmt.Errorf("%s: got %s without %s", address, answer.Status, text)
+		}
+	}
+	return nil
 }
 
 // sendAllTheTime sends a datagram every two seconds until the test ends.

@@ -278,7 +278,7 @@ func TestUpgradeRestartsByTheSocketAndLosesNothing(t *testing.T) {
 			s := m.service(t)
 			writeFile(t, m.path("active"), nil)
 			sent := m.upgradeUnderLoad(t, s)
-			wantCalls(t, "upgraded", strings.ReplaceAll(m.calls(t), "daemon-reload\n", ""), "is-active --quiet hbjournal.service\nrestart hbjournal.service\n")
+			wantCalls(t, "upgraded", strings.ReplaceAll(m.calls(t), "daemon-reload\n", ""), "is-active --quiet hbjournal.service\nrestart hbjournal.service\ntry-restart hbjournal-web.service hbjournal-archive.service\n")
 			s.stop(t)
 			if err := numbersAre(strings.TrimSpace(m.hbjournal(t, "query", "--id", "HTB", "--jq", ".message.n")), 0, sent); err != nil {
 				t.Error(err)
@@ -289,8 +289,8 @@ func TestUpgradeRestartsByTheSocketAndLosesNothing(t *testing.T) {
 			t.Logf("%d datagrams", sent)
 
 			m.run(t, manage.erase(m.root, ""))
-			if got := m.calls(t); !strings.HasPrefix(got, "stop hbjournal.socket hbjournal.service\n") {
-				t.Errorf("removed: got calls\n%swant both stopped, the socket too", got)
+			if got := m.calls(t); !strings.HasPrefix(got, "stop hbjournal.socket hbjournal.service hbjournal-web.service hbjournal-archive.service\n") {
+				t.Errorf("removed: got calls\n%swant all stopped, the socket too", got)
 			}
 			if !m.exists(journal) {
 				t.Error("removed: got no journal, want it kept")
@@ -398,12 +398,31 @@ func (m machine) service(t *testing.T) *service {
 	return s
 }
 
+// start starts the daemon and waits, as systemd does for a unit of Type=notify, until it is ready.
 func (s *service) start() error {
+	socket := filepath.Join(s.m.root, "notify")
+	ready, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: socket})
+	if err != nil {
+		return fmt.Errorf("listen for the daemon's word that it is ready: %w", err)
+	}
+	defer os.Remove(socket)
+	defer ready.Close()
 	s.daemon = exec.Command("sh", "-c", `LISTEN_PID=$$ exec "$0" serve`, s.m.path("usr/bin/hbjournal"))
-	s.daemon.Env = []string{"LISTEN_FDS=1", "HTTP_ADDR=off", "LOG_FORMAT=json", "HOME=" + s.m.root, "JOURNAL_DIR=" + s.m.path("var/log/heartbeat")}
+	s.daemon.Env = []string{"LISTEN_FDS=1", "NOTIFY_SOCKET=" + socket, "HTTP_ADDR=off", "LOG_FORMAT=json", "HOME=" + s.m.root, "JOURNAL_DIR=" + s.m.path("var/log/heartbeat")}
 	s.daemon.Stderr = s.log
 	s.daemon.ExtraFiles = []*os.File{s.socket}
-	return s.daemon.Start()
+	if err := errors.Join(ready.SetReadDeadline(time.Now().Add(patience)), s.daemon.Start()); err != nil {
+		return err
+	}
+	for said := make([]byte, 1<<10); ; {
+		n, err := ready.Read(said)
+		if err != nil {
+			return fmt.Errorf("wait until the daemon is ready: %w", err)
+		}
+		if strings.Contains(string(said[:n]), "READY=1") {
+			return nil
+		}
+	}
 }
 
 // end asks the daemon to stop and waits for it.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	apps "k8s.io/api/apps/v1"
+	batch "k8s.io/api/batch/v1"
 	core "k8s.io/api/core/v1"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/types"
@@ -25,6 +26,10 @@ const kubernetesDir = repoRoot + "/scripts/deploy/kubernetes"
 var objects = map[string][]string{
 	"central": {"Namespace hbjournal", "Service hbjournal", "Service hbjournal-pods", "StatefulSet hbjournal"},
 	"node":    {"Namespace hbjournal-node", "DaemonSet hbjournal"},
+	"fleet": {
+		"Namespace hbjournal-fleet", "ConfigMap nats", "Secret nats-users", "Service nats", "StatefulSet nats", "Job init",
+		"Service receiver", "StatefulSet receiver", "Service archive", "StatefulSet archive",
+	},
 }
 
 // newObject returns an empty object of a kind that the manifests may hold.
@@ -34,6 +39,12 @@ func newObject(kind string) any {
 		return &apps.StatefulSet{}
 	case "apps/v1 DaemonSet":
 		return &apps.DaemonSet{}
+	case "batch/v1 Job":
+		return &batch.Job{}
+	case "v1 ConfigMap":
+		return &core.ConfigMap{}
+	case "v1 Secret":
+		return &core.Secret{}
 	case "v1 Service":
 		return &core.Service{}
 	case "v1 Namespace":
@@ -71,8 +82,8 @@ func decodeStrictly(b []byte) (map[string]any, error) {
 func TestManifestsAreKubernetesOwnTypesToTheField(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob(kubernetesDir + "/*/*.yaml")
-	if err != nil || len(paths) < 7 {
-		t.Fatalf("got manifests %v, %v, want those of both variants", paths, err)
+	if err != nil || len(paths) < 12 {
+		t.Fatalf("got manifests %v, %v, want those of all variants", paths, err)
 	}
 	for _, path := range paths {
 		b, err := os.ReadFile(path)
@@ -112,7 +123,7 @@ func render(t *testing.T, variant string) map[string]any {
 	return all
 }
 
-func TestKustomizeRendersBothVariants(t *testing.T) {
+func TestKustomizeRendersAllVariants(t *testing.T) {
 	t.Parallel()
 	for variant, want := range objects {
 		var got []string
@@ -127,12 +138,17 @@ func TestKustomizeRendersBothVariants(t *testing.T) {
 	}
 }
 
-// pods are the templates of both variants.
+// pods are the templates of all variants that run the daemon or the archive.
 func pods(t *testing.T) map[string]core.PodTemplateSpec {
 	t.Helper()
 	central := render(t, "central")["StatefulSet hbjournal"].(*apps.StatefulSet)
 	node := render(t, "node")["DaemonSet hbjournal"].(*apps.DaemonSet)
-	return map[string]core.PodTemplateSpec{"central": central.Spec.Template, "node": node.Spec.Template}
+	fleet := render(t, "fleet")
+	return map[string]core.PodTemplateSpec{
+		"central": central.Spec.Template, "node": node.Spec.Template,
+		"receiver": fleet["StatefulSet receiver"].(*apps.StatefulSet).Spec.Template,
+		"archive":  fleet["StatefulSet archive"].(*apps.StatefulSet).Spec.Template,
+	}
 }
 
 func TestPodsHaveNoMoreRightsThanTheyNeed(t *testing.T) {
@@ -237,7 +253,7 @@ func TestManifestsSetOnlyWhatTheProgramReads(t *testing.T) {
 			if value[0] == '@' {
 				value = "example-0"
 			}
-			args = append(args, name+"="+strings.ReplaceAll(value, "$(NODE_IP)", "fd00::1"))
+			args = append(args, name+"="+strings.NewReplacer("$(NODE_IP)", "fd00::1", "$(RECEIVER_NAME)", "example-0").Replace(value))
 		}
 		if _, err := try(t.Context(), "env", append(args, programHere(t), "config", "--check")...); err != nil {
 			t.Errorf("%s: %v", variant, err)

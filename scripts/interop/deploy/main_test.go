@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 		defer os.RemoveAll(work)
 		code := m.Run()
 		removeImage()
+		removeNATS()
 		return code
 	}())
 }

@@ -92,9 +92,12 @@ func otherHome(t *testing.T) []string {
 }
 
 // wantFiles are what both forms hold, but for the pages of the manual, and what one of them has alone.
-const wantFiles = `/etc/hbjournal/hb.yaml
+const wantFiles = `/etc/hbjournal/archive.yaml
+/etc/hbjournal/hb.yaml
 /etc/hbjournal/hbjournal.env
 /usr/bin/hbjournal
+/usr/lib/systemd/system/hbjournal-archive.service
+/usr/lib/systemd/system/hbjournal-web.service
 /usr/lib/systemd/system/hbjournal.service
 /usr/lib/systemd/system/hbjournal.socket
 /usr/lib/sysusers.d/hbjournal.conf
@@ -104,12 +107,25 @@ const wantFiles = `/etc/hbjournal/hb.yaml
 /usr/share/doc/hbjournal/changelog.gz
 /usr/share/doc/hbjournal/copyright
 /usr/share/doc/hbjournal/deploy.md
+/usr/share/doc/hbjournal/examples/compose/fleet/admin.password
+/usr/share/doc/hbjournal/examples/compose/fleet/archiver.password
+/usr/share/doc/hbjournal/examples/compose/fleet/fleet.yaml
+/usr/share/doc/hbjournal/examples/compose/fleet/nats.conf
+/usr/share/doc/hbjournal/examples/compose/fleet/one.password
+/usr/share/doc/hbjournal/examples/compose/fleet/two.password
 /usr/share/doc/hbjournal/examples/compose/host-network.yaml
 /usr/share/doc/hbjournal/examples/compose/published-port.yaml
 /usr/share/doc/hbjournal/examples/kubernetes/central/kustomization.yaml
 /usr/share/doc/hbjournal/examples/kubernetes/central/namespace.yaml
 /usr/share/doc/hbjournal/examples/kubernetes/central/service.yaml
 /usr/share/doc/hbjournal/examples/kubernetes/central/statefulset.yaml
+/usr/share/doc/hbjournal/examples/kubernetes/fleet/archive.yaml
+/usr/share/doc/hbjournal/examples/kubernetes/fleet/init.yaml
+/usr/share/doc/hbjournal/examples/kubernetes/fleet/kustomization.yaml
+/usr/share/doc/hbjournal/examples/kubernetes/fleet/namespace.yaml
+/usr/share/doc/hbjournal/examples/kubernetes/fleet/nats.conf
+/usr/share/doc/hbjournal/examples/kubernetes/fleet/nats.yaml
+/usr/share/doc/hbjournal/examples/kubernetes/fleet/receiver.yaml
 /usr/share/doc/hbjournal/examples/kubernetes/node/daemonset.yaml
 /usr/share/doc/hbjournal/examples/kubernetes/node/kustomization.yaml
 /usr/share/doc/hbjournal/examples/kubernetes/node/namespace.yaml
@@ -189,7 +205,7 @@ func rpmFiles(t *testing.T, rpm string) []string {
 
 func TestSettingsAreTheAdministratorsOnceTheyAreThere(t *testing.T) {
 	t.Parallel()
-	want := "/etc/hbjournal/hb.yaml\n/etc/hbjournal/hbjournal.env\n"
+	want := "/etc/hbjournal/archive.yaml\n/etc/hbjournal/hb.yaml\n/etc/hbjournal/hbjournal.env\n"
 	if _, err := exec.LookPath("rpm"); err == nil {
 		if got := output(t, "rpm", "-qp", "--configfiles", firstRPM(t)); got != want {
 			t.Errorf("got rpm's configuration files\n%swant\n%s", got, want)

@@ -18,7 +18,7 @@ func TestReadmeRunsAContainer(t *testing.T) {
 	addr := "127.0.0.1:" + freePort(t)
 	environ := fmt.Sprintf("--env LISTEN_ADDR=%s --env HTTP_ADDR=127.0.0.1:%s ", addr, freePort(t))
 	lines := strings.NewReplacer(
-		"/tmp/hbjournal", t.TempDir(),
+		"./image", t.TempDir(),
 		"--arch amd64", "--version "+version+" --arch "+runtime.GOARCH,
 		"amd64", runtime.GOARCH,
 		"--name hbjournal ", "--name "+c.name+" "+environ,

@@ -51,7 +51,7 @@ func TestTheDaemonForwardsWhatItReceivesOverItsOwnKills(t *testing.T) {
 			daemon.kill()
 			continue
 		}
-		both := func() bool { return len(v.texts()) >= seq && len(d.texts()) >= seq }
+		both := func() bool { return len(counts(t, v.texts())) == seq && len(counts(t, d.texts())) == seq }
 		eventually(t, "all messages at both receivers", both)
 		daemon.term()
 		if daemon.err != nil {

@@ -1,11 +1,15 @@
 package receivers
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/Graylog2/go-gelf/gelf"
 )
 
 // A row of the kill table: a receiver, a proxy before it, and the journal that is shipped to it again and again.
@@ -23,9 +27,6 @@ type row struct {
 	sent   int         // bytes that go over the wire, when nothing goes wrong
 	answer int         // answers, or ends of the receiver's side, that come then
 	had    map[int]int // what the receiver had before
-
-	// The receiver forgets on TERM what it has read and not stored, having ended the connection as if it had.
-	forgets bool
 }
 
 func newRow(t *testing.T, receiver daemon, url func(addr string) string) *row {
@@ -119,10 +120,6 @@ func (r *row) killSender(t *testing.T) {
 
 // endReceiver ends the receiver at a random byte, as its service manager would, and starts it again.
 func (r *row) endReceiver(t *testing.T) {
-	if r.forgets {
-		r.measure(t, points(), r.receiver.term)
-		return
-	}
 	for range points() {
 		struck := r.strikeAt(r.random.IntN(r.sent))
 		p := r.book.shipper(t, r.url, r.book.name())
@@ -173,19 +170,18 @@ func (r *row) loseAnswer(t *testing.T) {
 	}
 }
 
-// killReceiver kills the receiver at a random byte and starts it again.
-func (r *row) killReceiver(t *testing.T) { r.measure(t, (points()+2)/3, r.receiver.kill) }
-
-// measure ends the receiver at random bytes, so many times, and starts it again. What it had confirmed and not stored is its own
-// loss, which is measured; the sender has to go on by itself, and the next journal has to arrive whole.
-func (r *row) measure(t *testing.T, times int, end func()) {
-	lost := 0
+// killReceiver kills the receiver at random bytes and starts it again.
+//
+// What it had confirmed and not stored is its own loss, which is measured; the sender has to go on by itself, and the next journal
+// has to arrive whole.
+func (r *row) killReceiver(t *testing.T) {
+	times, lost := (points()+2)/3, 0
 	for range times {
 		struck := r.strikeAt(r.random.IntN(r.sent))
 		p := r.book.shipper(t, r.url, r.book.name())
 		select {
 		case <-struck:
-			end()
+			r.receiver.kill()
 			r.receiver.run()
 		case <-p.ended:
 		}
@@ -201,7 +197,7 @@ func (r *row) measure(t *testing.T, times int, end func()) {
 		}
 		r.had = now
 	}
-	t.Logf("ended %d times, it lost %d messages of those that it had confirmed", times, lost)
+	t.Logf("killed %d times, it lost %d messages of those that it had confirmed", times, lost)
 	r.proxy.watch(nil)
 	r.book.ship(t, r.url, r.book.name())
 	r.check(t, batchLines)
@@ -223,9 +219,69 @@ func TestKillTableOfSyslogDaemons(t *testing.T) {
 				t.Parallel()
 				d := make(t, transport)
 				r := newRow(t, d, func(addr string) string { return "syslog+" + transport + "://" + addr + d.options() })
-				r.forgets = name == "syslog-ng" && transport == "tcp" // Over TLS its goodbye tells.
 				r.cells(t)
 			})
+		}
+	}
+}
+
+// TestKillTableOfCEFAndGELF has rsyslog take them as it takes anything, and write what came.
+func TestKillTableOfCEFAndGELF(t *testing.T) {
+	for _, form := range []string{"cef", "gelf"} {
+		for _, transport := range []string{"tcp", "tls"} {
+			t.Run(form+" over "+transport, func(t *testing.T) {
+				t.Parallel()
+				d := &wholeOf{syslogDaemon: newRawRsyslog(t, transport)}
+				r := newRow(t, d, func(addr string) string { return form + "+" + transport + "://" + addr + d.options() })
+				checkForms(t, form, d.texts(), r.book.messages)
+				r.cells(t)
+				d.texts()
+				t.Logf("%d beginnings of messages were taken for messages", d.torn)
+				if most := 8 * points(); d.torn > most {
+					t.Errorf("got %d beginnings of messages, want %d at most: one for each end of a connection", d.torn, most)
+				}
+			})
+		}
+	}
+}
+
+// wholeOf is a daemon of whose messages only those count that are whole: without octet counting, rsyslog takes what it has when
+// a connection ends for a message, though its end is missing.
+type wholeOf struct {
+	*syslogDaemon
+	torn int
+}
+
+func (d *wholeOf) texts() (whole []string) {
+	d.torn = 0
+	for _, text := range d.syslogDaemon.texts() {
+		object := text
+		if _, message, ok := strings.Cut(text, " CEF:0|"); ok || strings.HasPrefix(text, "<") {
+			_, message, _ = strings.Cut(message, " msg=")
+			object = strings.NewReplacer(`\\`, `\`, `\=`, `=`).Replace(message)
+		}
+		if json.Valid([]byte(object)) {
+			whole = append(whole, text)
+		} else {
+			d.torn++
+		}
+	}
+	return whole
+}
+
+// checkForms takes what came apart, in the order of the messages.
+func checkForms(t *testing.T, form string, texts, messages []string) {
+	t.Helper()
+	for i, text := range texts {
+		if form == "cef" {
+			if _, event, ok := strings.Cut(text, " CEF:0|hbjournal|hbjournal|1|"); !ok || !strings.HasPrefix(text, "<134>Mar 28 12:00:00 ") || !strings.Contains(event, " src=192.0.2.7 ") {
+				t.Errorf("message %d: no event of CEF: %.300q", i, text)
+			}
+			continue
+		}
+		var m gelf.Message
+		if err := m.UnmarshalJSON([]byte(text)); err != nil || m.Full != messages[i] || m.Version != "1.1" || m.Host == "" || m.Extra["_source_ip"] != "192.0.2.7" {
+			t.Errorf("message %d: %v: got %.300q, want %.300q", i, err, text, messages[i])
 		}
 	}
 }

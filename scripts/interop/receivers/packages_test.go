@@ -10,6 +10,9 @@ import (
 	"testing"
 )
 
+// packages are those that are unpacked, with the libraries that a machine without them may lack.
+var packages = []string{"syslog-ng-core", "libivykis0", "libnet1", "libpcre3", "libwrap0", "rsyslog-gnutls"}
+
 // unpacked is the directory that Debian's packages which cannot be installed are unpacked in: syslog-ng, which excludes
 // rsyslog, with its libraries, and rsyslog's drivers for TLS. It is a cache.
 var unpacked = sync.OnceValues(func() (string, error) {
@@ -17,7 +20,7 @@ var unpacked = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	root := filepath.Join(cache, "debian")
+	root := filepath.Join(cache, "debian-"+strings.Join(packages, "-"))
 	if _, err := os.Stat(root); err == nil {
 		return root, nil
 	}
@@ -26,7 +29,7 @@ var unpacked = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	get := append([]string{"download"}, "syslog-ng-core", "libivykis0", "libnet1", "rsyslog-gnutls")
+	get := append([]string{"download"}, packages...)
 	if err := command(dir, "apt-get", get...); err != nil { // Nobody has fetched the lists of packages yet, or they are old.
 		update := []string{"sudo", "-n", "apt-get", "update", "-qq"}
 		if os.Geteuid() == 0 {
@@ -53,14 +56,16 @@ var unpacked = sync.OnceValues(func() (string, error) {
 	return root, nil
 })
 
-// libraries is the directory of shared libraries of this machine's kind: usr/lib/x86_64-linux-gnu.
+// libraries are the directories of shared libraries of this machine's kind, usr/lib/x86_64-linux-gnu and lib/x86_64-linux-gnu,
+// with a colon between.
 func libraries(t testing.TB, root string) string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(root, "usr/lib/*/libivykis.so.0"))
 	if err != nil || len(found) == 0 {
 		t.Fatalf("no libivykis under %s: %v", root, err)
 	}
-	return filepath.Dir(found[0])
+	dir := filepath.Dir(found[0])
+	return dir + ":" + filepath.Join(root, "lib", filepath.Base(dir))
 }
 
 // unpackedRoot is unpacked for a test. Where there is no apt, or no network, it skips.
@@ -95,6 +100,10 @@ func linesOf(t testing.TB, path string) []string {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
 	}
+	return linesIn(text)
+}
+
+func linesIn(text []byte) []string {
 	if len(text) == 0 {
 		return nil
 	}

@@ -81,15 +81,24 @@ func (d *syslogDaemon) term() { d.process.term() }
 func (d *syslogDaemon) texts() []string { return linesOf(d.t, d.out) }
 
 func newRsyslog(t testing.TB, transport string) *syslogDaemon {
+	return newRsyslogOf(t, transport, `%msgid%\t%hostname%\t%msg%\n`)
+}
+
+// newRawRsyslog writes messages as they came. A NUL ends one too, as in GELF.
+func newRawRsyslog(t testing.TB, transport string) *syslogDaemon {
+	return newRsyslogOf(t, transport, `%rawmsg%\n`)
+}
+
+func newRsyslogOf(t testing.TB, transport, line string) *syslogDaemon {
 	path := rsyslogd(t)
 	dir := t.TempDir()
 	d := &syslogDaemon{t: t, port: freePort(t), transport: transport, out: filepath.Join(dir, "out")}
 	modules := ""
-	input := fmt.Sprintf("module(load=\"imtcp\")\ninput(type=\"imtcp\" address=\"127.0.0.1\" port=%q ruleset=\"r\")\n", d.port)
+	input := fmt.Sprintf("module(load=\"imtcp\")\ninput(type=\"imtcp\" address=\"127.0.0.1\" port=%q ruleset=\"r\" addtlFrameDelimiter=\"0\")\n", d.port)
 	drivers := ""
 	switch transport {
 	case "udp":
-		input = strings.ReplaceAll(input, "imtcp", "imudp")
+		input = strings.Replace(strings.ReplaceAll(input, "imtcp", "imudp"), ` addtlFrameDelimiter="0"`, "", 1)
 	case "tls":
 		root := unpackedRoot(t)
 		found, err := filepath.Glob(filepath.Join(root, "usr/lib/*/rsyslog"))
@@ -106,7 +115,7 @@ func newRsyslog(t testing.TB, transport string) *syslogDaemon {
 	}
 	config := fmt.Sprintf("global(workDirectory=%q maxMessageSize=\"128k\"%s)\n", dir, drivers) +
 		"main_queue(queue.timeoutShutdown=\"20000\")\n" + input +
-		`template(name="line" type="string" string="%msgid%\t%hostname%\t%msg%\n")` + "\n" +
+		fmt.Sprintf("template(name=\"line\" type=\"string\" string=\"%s\")\n", line) +
 		fmt.Sprintf("ruleset(name=\"r\") { action(type=\"omfile\" file=%q template=\"line\") }\n", d.out)
 	file := filepath.Join(dir, "rsyslog.conf")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {

@@ -66,7 +66,7 @@ func (v *victoria) run() {
 		v.t.Fatal(err)
 	}
 	v.process = start(v.t, nil, path, "-httpListenAddr="+v.addr(), "-storageDataPath="+v.data, "-retentionPeriod=100y",
-		"-syslog.listenAddr.tcp=127.0.0.1:"+v.syslog, "-memory.allowedBytes=100MB")
+		"-syslog.listenAddr.tcp=127.0.0.1:"+v.syslog, "-memory.allowedBytes=1GB")
 	eventually(v.t, "VictoriaLogs", func() bool {
 		if v.process.hasEnded() {
 			v.t.Fatalf("VictoriaLogs: %v\n%s", v.process.err, v.process.said())

@@ -66,9 +66,15 @@ type kafkaEngine struct {
 
 func newKafka(t testing.TB) *kafkaEngine {
 	t.Helper()
+	return newKafkaIn(t, t.TempDir())
+}
+
+// newKafkaIn is newKafka with its files in dir.
+func newKafkaIn(t testing.TB, dir string) *kafkaEngine {
+	t.Helper()
 	port := freePort(t)
 	p := newProxy(t, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	e := &kafkaEngine{t: t, args: kafkaArgs{Port: port, Says: p.port, Dir: t.TempDir()}, proxy: p, parts: make(map[string]int)}
+	e := &kafkaEngine{t: t, args: kafkaArgs{Port: port, Says: p.port, Dir: dir}, proxy: p, parts: make(map[string]int)}
 	e.restart()
 	return e
 }

@@ -1,7 +1,9 @@
 package streams
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -41,6 +43,47 @@ func TestKafkaAnswersThatSayNothing(t *testing.T) {
 			wantExactly(t, kafkaMessages(t, addr, 0, "faults"), journalID, lines)
 		})
 	}
+}
+
+// TestANewReceiverOfAFullPartitionGetsThroughCuts has to read back what others have put into the partition, over connections
+// none of which lasts for more than a part of it.
+func TestANewReceiverOfAFullPartitionGetsThroughCuts(t *testing.T) {
+	e := newKafka(t)
+	e.parts["other"], e.parts["new"] = 0, 0
+	dir := t.TempDir()
+	lines := writeJournal(t, dir, 2000, rotate.Options{})
+	ship := func(ctx context.Context, receiver string, batch int) {
+		t.Helper()
+		s := &sender{URL: e.url(receiver), Dir: dir, Journal: journalID, Receiver: receiver, Lines: int64(len(lines)), Batch: batch}
+		if err := s.run(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answered := 0
+	e.between().watch(func(s seen) verdict {
+		answered += len(s.data)
+		return pass
+	})
+	ship(t.Context(), "other", 1<<10)
+	most, passed, conn, cuts := answered/8, 0, 0, 0
+	e.between().watch(func(s seen) verdict {
+		if s.conn > conn {
+			passed, conn = 0, s.conn
+		}
+		if passed += len(s.data); passed > most {
+			cuts++
+			return cut
+		}
+		return pass
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	ship(ctx, "new", 1<<10)
+	e.between().watch(nil)
+	if cuts < 4 {
+		t.Errorf("%d cuts: nothing was tried", cuts)
+	}
+	wantExactly(t, e.messages(t, "new"), journalID, lines)
 }
 
 func TestKafkaRecordsShrinkToWhatTheTopicTakes(t *testing.T) {

@@ -18,6 +18,7 @@ type natsArgs struct {
 	Port       int
 	Dir        string
 	MaxPayload int32
+	MaxStore   int64 // 0: as much as the disk seems to allow
 }
 
 // serveNATS is a nats-server as a process. It syncs each message, as the README tells operators to.
@@ -28,7 +29,7 @@ func serveNATS(args []byte, ready func()) error {
 	}
 	s, err := server.NewServer(&server.Options{
 		ServerName: "streams", Host: "127.0.0.1", Port: a.Port, JetStream: true, StoreDir: a.Dir, SyncAlways: true,
-		MaxPayload: a.MaxPayload, NoSigs: true, NoLog: true,
+		MaxPayload: a.MaxPayload, JetStreamMaxStore: a.MaxStore, NoSigs: true, NoLog: true,
 	})
 	if err != nil {
 		return err
@@ -59,7 +60,10 @@ func newNATS(t testing.TB) *natsEngine {
 
 func newNATSOf(t testing.TB, args natsArgs) *natsEngine {
 	t.Helper()
-	args.Port, args.Dir = freePort(t), t.TempDir()
+	args.Port = freePort(t)
+	if args.Dir == "" {
+		args.Dir = t.TempDir()
+	}
 	e := &natsEngine{t: t, args: args}
 	e.restart()
 	e.proxy = newProxy(t, e.direct())

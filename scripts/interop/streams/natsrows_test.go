@@ -2,16 +2,23 @@ package streams
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
 	"hbjournal/sink/forward"
+	"hbjournal/sink/forward/killtest"
+	"hbjournal/sink/forward/output"
+	"hbjournal/sink/forward/stream"
+	"hbjournal/sink/journal/read"
 	"hbjournal/sink/rotate"
 )
 
@@ -160,4 +167,134 @@ func TestNATSLeavesNoGoroutine(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "all goroutines have ended", func() bool { return goleak.Find(before) == nil })
+}
+
+// bucket makes the bucket in which archivers and receivers speak.
+func (e *natsEngine) bucket(t testing.TB) nats.KeyValue {
+	t.Helper()
+	bucket, err := e.jetStream(t).CreateKeyValue(&nats.KeyValueConfig{Bucket: "HBJ"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bucket
+}
+
+func put(t testing.TB, bucket nats.KeyValue, v any, kind string, names ...string) {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err == nil {
+		_, err = bucket.Put(stream.Key(kind, names...), text)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shipOnce ships what there is by the loop that users have.
+func shipOnce(t testing.TB, dir, url string) {
+	t.Helper()
+	loop := killtest.Sender{
+		Dir: dir, StateDir: filepath.Join(dir, "."+base+".d", "forward", "out"), URL: url, Receiver: "rx", Once: true,
+	}
+	if err := loop.Run(t.Context(), zerolog.Nop()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNATSArchiversAreHeard(t *testing.T) {
+	e := newNATS(t)
+	bucket := e.bucket(t)
+	dir := t.TempDir()
+	lines := writeJournal(t, dir, 300, rotate.Options{})
+	url := e.url("") + "&archivers=a,b&batch_bytes=8KiB"
+	shipOnce(t, dir, url)
+	all := e.messages(t, "rx")
+	journal, half := all[0].journal, all[len(all)/2]
+	number := int64(half.number)
+	from, err := read.ParseCursor(half.from)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	var figures stream.Figures
+	entry, err := bucket.Get(stream.Key(stream.KindFigures, "rx"))
+	if err == nil {
+		err = stream.Decode(entry.Value(), &figures)
+	}
+	if err != nil || figures.Number != 300 || figures.Journal != journal {
+		t.Errorf("got the figures %+v, %v", figures, err)
+	}
+	put(t, bucket, stream.Request{Journal: journal, Number: number, From: from, ID: "1"}, stream.KindAsk, "b", "rx")
+	shipOnce(t, dir, url)
+	again := e.messages(t, "rx")[len(all):]
+	if len(again) == 0 || again[0].number != half.number {
+		t.Fatalf("got %d messages more, want those from line %d on", len(again), half.number)
+	}
+	wantExactly(t, append(all[:len(all)/2:len(all)/2], again...), journal, lines)
+
+	// The stream is lost, and with it all that nobody has confirmed.
+	for _, archiver := range []string{"a", "b"} {
+		put(t, bucket, stream.Confirmation{Journal: journal, Number: number, To: from}, stream.KindConfirmed, archiver, "rx")
+	}
+	if err := e.jetStream(t).DeleteStream("HBJ"); err != nil {
+		t.Fatal(err)
+	}
+	shipOnce(t, dir, url)
+	wantExactly(t, append(all[:len(all)/2:len(all)/2], e.messages(t, "rx")...), journal, lines)
+}
+
+func TestNATSReceiverIsTakenOverOnRequestOnly(t *testing.T) {
+	e := newNATS(t)
+	e.bucket(t)
+	url := e.url("") + "&archivers=a"
+	first, second := t.TempDir(), t.TempDir()
+	writeJournal(t, first, 10, rotate.Options{})
+	lines := writeJournal(t, second, 20, rotate.Options{})
+	identity := output.Identity{Receiver: "rx", Journal: "first"}
+	open := func(id string) forward.Archived {
+		identity.Journal = id
+		target, err := output.Parse(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := target.Open(identity)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = out.Close() })
+		return out.(forward.Archived)
+	}
+	batch := forward.NewBatch("first", 0, cursorOf(t, first))
+	next := batch.From
+	next.Offset = 10
+	batch.Add([]byte("something"), batch.From, next)
+	if _, err := open("first").Send(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	out := open("second")
+	if _, _, err := out.Position(t.Context(), "second"); !errors.Is(err, forward.ErrStop) || !strings.Contains(err.Error(), "--take-over") {
+		t.Errorf("got %v, want the output stopped with a word of --take-over", err)
+	}
+	before, err := out.(forward.TakesOver).TakeOver(t.Context(), "second")
+	if err != nil || before != "first" {
+		t.Fatalf("got %q, %v", before, err)
+	}
+	if _, ok, err := out.Position(t.Context(), "second"); ok || err != nil {
+		t.Fatalf("got %v, %v", ok, err)
+	}
+	batch = forward.NewBatch("second", 0, cursorOf(t, second))
+	at := batch.From
+	for _, line := range lines {
+		next := at
+		next.Offset += int64(len(line)) + 1
+		batch.Add([]byte(line), at, next)
+		at = next
+	}
+	if receipt, err := out.Send(t.Context(), batch); err != nil || receipt.Acked != 20 {
+		t.Fatalf("got %d, %v", receipt.Acked, err)
+	}
+	if _, _, err := open("first").Position(t.Context(), "first"); !errors.Is(err, forward.ErrStop) {
+		t.Errorf("the journal that was left behind: got %v", err)
+	}
+	wantExactly(t, e.messages(t, "rx")[1:], "second", lines)
 }
