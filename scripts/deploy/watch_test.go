@@ -17,8 +17,11 @@ import (
 	"time"
 
 	"hbjournal/config/cli/status"
+	"hbjournal/config/cli/web"
+	"hbjournal/ingest/fleet"
 	"hbjournal/sink/forward"
 	"hbjournal/sink/journal"
+	"hbjournal/sink/journal/read"
 	"hbjournal/sink/seal"
 )
 
@@ -76,7 +79,7 @@ func TestRulesAndDashboardAskOnlyForMetricsThatAreServed(t *testing.T) {
 		}
 		for _, name := range slices.Compact(slices.Sorted(slices.Values(asked))) {
 			if !slices.Contains(served, name) {
-				t.Errorf("%s asks for %s, which the daemon does not serve", file, name)
+				t.Errorf("%s asks for %s, which neither the daemon nor the page nor the archive serves", file, name)
 			}
 		}
 	}
@@ -204,7 +207,48 @@ func servedMetrics(t *testing.T) (served []string) {
 			t.Error(err)
 		}
 	})
-	response, err := http.Get("http://" + server.Addr().String() + "/metrics")
+	return slices.Concat(typesOf(t, server.Addr().String()), servedByPage(t), servedByArchive(t))
+}
+
+// servedByArchive lists the metrics of an archive.
+func servedByArchive(t *testing.T) []string {
+	t.Helper()
+	server, err := status.ListenArchive("127.0.0.1:0", "test", func() fleet.Figures { return fleet.Figures{Foreign: map[string]uint64{"journal": 1}} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(t.Context()) }()
+	t.Cleanup(func() {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return typesOf(t, server.Addr().String())
+}
+
+// servedByPage lists the metrics of the live page.
+func servedByPage(t *testing.T) []string {
+	t.Helper()
+	server, err := web.Listen(web.Options{Addr: "127.0.0.1:0", Read: read.Options{Dir: t.TempDir(), Base: "j"}, HostMetrics: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(t.Context()) }()
+	t.Cleanup(func() {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	// Of hosts there are none here, so that their figure does not appear: TestMetricsHaveTheHosts of the page has it.
+	return append(typesOf(t, server.Addr().String()), "journal_host_last_seen_timestamp_seconds")
+}
+
+// typesOf lists the metrics that are served at addr.
+func typesOf(t *testing.T, addr string) (served []string) {
+	t.Helper()
+	response, err := http.Get("http://" + addr + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func main() {
 	flag.StringVar(&b.dir, "dir", "", "directory for state, copies and receivers")
 	flag.StringVar(&b.nats, "nats", "", "nats-server; none: left out")
 	flag.StringVar(&b.victorialogs, "victorialogs", "", "victoria-logs; none: left out")
-	flag.StringVar(&b.rsyslog, "rsyslog", "", "rsyslogd; none: left out")
+	flag.StringVar(&b.rsyslog, "rsyslog", "", "rsyslogd, to compare syslog with; none: left out")
 	flag.IntVar(&b.runs, "runs", 5, "runs of each")
 	only := flag.String("only", "", "regular expression of the outputs to measure")
 	flag.Parse()
@@ -84,7 +84,7 @@ func (b *bench) run(ctx context.Context, chosen *regexp.Regexp) error {
 		{"http", b.program, b.http},
 		{"nats", b.nats, b.natsStream},
 		{"victorialogs", b.victorialogs, b.victoriaLogs},
-		{"syslog", b.rsyslog, b.syslog},
+		{"syslog", b.program, b.syslog},
 	}
 	for _, p := range parts {
 		if p.needs == "" || !chosen.MatchString(p.name) {
@@ -118,7 +118,7 @@ func size(journal string) (total int64, err error) {
 // print writes the table.
 func (b *bench) print() {
 	fmt.Fprintf(os.Stdout, "\n%d MB of journal, median of %d\n\n", b.bytes/1_000_000, b.runs)
-	fmt.Fprintln(os.Stdout, "| what                                 |     MB/s | CPU s a GB | memory MiB | goal |")
+	fmt.Fprintln(os.Stdout, "| what                                  |     MB/s | CPU s a GB | memory MiB | goal |")
 	fmt.Fprintln(os.Stdout, "|---|---:|---:|---:|---|")
 	for _, r := range b.rows {
 		m := r.median()
@@ -126,9 +126,18 @@ func (b *bench) print() {
 		if m.memory > 0 {
 			memory = fmt.Sprint(m.memory >> 20)
 		}
-		fmt.Fprintf(os.Stdout, "| %-36s | %8.0f | %10.2f | %10s | %s |\n", r.name, float64(b.bytes)/1e6/m.wall.Seconds(),
+		fmt.Fprintf(os.Stdout, "| %-37s | %8s | %10.2f | %10s | %s |\n", r.name, count(float64(b.bytes)/1e6/m.wall.Seconds()),
 			m.cpu.Seconds()*1e9/float64(b.bytes), memory, r.goal)
 	}
+}
+
+// count is a number without decimals, with a comma between thousands.
+func count(n float64) string {
+	text := fmt.Sprintf("%.0f", n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }
 
 // median takes the medians of the figures, each by itself.

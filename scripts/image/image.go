@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -21,8 +22,9 @@ const (
 	layerType    = "application/vnd.oci.image.layer.v1.tar+gzip"
 )
 
-// image is the image of one architecture.
+// image is the image of one program for one architecture.
 type image struct {
+	name   string
 	arch   string
 	tag    string
 	layer  []byte // as a tar
@@ -50,7 +52,7 @@ type runConfig struct {
 	WorkingDir   string
 	StopSignal   string
 	Labels       map[string]string
-	Healthcheck  healthcheck
+	Healthcheck  *healthcheck `json:",omitempty"`
 }
 
 type healthcheck struct {
@@ -69,21 +71,30 @@ type history struct {
 	CreatedBy string    `json:"created_by"`
 }
 
+// newImage makes the image of hbjournal.
 func newImage(binary, arch string, s source.Source) (image, error) {
 	program, err := os.ReadFile(binary)
 	if err != nil {
 		return image{}, err
 	}
-	made := image{arch: arch, tag: tag(s.Version)}
-	if made.layer, err = layer(program, s.Time); err != nil {
+	return makeImage("hbjournal", arch, s, layer(program), settings(s))
+}
+
+// makeImage makes an image of these files, whose containers run so unless told otherwise.
+func makeImage(name, arch string, s source.Source, files []file, run runConfig) (image, error) {
+	made := image{name: name, arch: arch, tag: tag(s.Version)}
+	var tarred bytes.Buffer
+	if err := appendTar(&tarred, s.Time, files); err != nil {
 		return image{}, fmt.Errorf("make the layer: %w", err)
 	}
+	made.layer = tarred.Bytes()
+	var err error
 	if made.packed, err = source.Compress(made.layer); err != nil {
 		return image{}, fmt.Errorf("compress the layer: %w", err)
 	}
 	made.config, err = json.Marshal(imageConfig{
 		Architecture: arch, OS: "linux", Created: s.Time,
-		Config:  settings(s),
+		Config:  run,
 		RootFS:  rootFS{Type: "layers", DiffIDs: []string{digest(made.layer)}},
 		History: []history{{Created: s.Time, CreatedBy: "scripts/image"}},
 	})
@@ -110,7 +121,7 @@ func settings(s source.Source) runConfig {
 		WorkingDir:   "/",
 		StopSignal:   "SIGTERM",
 		Labels:       labels,
-		Healthcheck: healthcheck{
+		Healthcheck: &healthcheck{
 			Test:     []string{"CMD", "/hbjournal", "health"},
 			Interval: 30 * time.Second, Timeout: 3 * time.Second, StartPeriod: 10 * time.Second, Retries: 3,
 		},
@@ -131,7 +142,7 @@ func tag(version string) string {
 func (i image) dockerArchive() []file {
 	config, layer := hash(i.config)+".json", hash(i.layer)+".tar"
 	manifest := mustJSON([]any{map[string]any{
-		"Config": config, "RepoTags": []string{"hbjournal:" + i.tag, "hbjournal:latest"}, "Layers": []string{layer},
+		"Config": config, "RepoTags": []string{i.name + ":" + i.tag, i.name + ":latest"}, "Layers": []string{layer},
 	}})
 	return []file{
 		{name: config, mode: 0o644, body: i.config},

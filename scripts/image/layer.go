@@ -2,7 +2,6 @@ package main
 
 import (
 	"archive/tar"
-	"bytes"
 	"io"
 	"os"
 	"time"
@@ -14,10 +13,10 @@ const (
 	userName = "hbjournal"
 )
 
-// layer returns the tar of all that the image holds: the program, the directory of the journal, a place for temporary
-// files, which readers of large ranges need, and the names of user and group.
-func layer(program []byte, at time.Time) ([]byte, error) {
-	files := []file{
+// layer returns all that the image holds: the program, the directory of the journal, a place for temporary files, which
+// readers of large ranges need, and the names of user and group.
+func layer(program []byte) []file {
+	return []file{
 		dir("etc/", 0o755, 0),
 		{name: "etc/group", mode: 0o644, body: []byte("root:x:0:\n" + userName + ":x:65532:\n")},
 		{name: "etc/passwd", mode: 0o644, body: []byte("root:x:0:0:root:/:/\n" + userName + ":x:65532:65532:hbjournal:/var/log/heartbeat:/\n")},
@@ -27,9 +26,6 @@ func layer(program []byte, at time.Time) ([]byte, error) {
 		dir("var/log/", 0o755, 0),
 		dir("var/log/heartbeat/", 0o750, uid), // a new volume takes its owner and mode from here
 	}
-	var out bytes.Buffer
-	err := appendTar(&out, at, files)
-	return out.Bytes(), err
 }
 
 // file is one entry of a tar.

@@ -1,8 +1,9 @@
 // Command image builds hbjournal for Linux, and container images from scratch that hold it, without a container engine:
 //
-//	go run ./scripts/image --out /tmp/image            both architectures, as the commit at hand
+//	go run ./scripts/image --out ./image            both architectures, as the commit at hand
 //	go run ./scripts/image --binaries --arch amd64     no images, only the static binary and its parts list
 //	go run ./scripts/image --clean                     compile all of the program anew, which takes a minute
+//	go run ./scripts/image --nats-server --arch amd64  an image of nats-server instead, for the tests of a fleet
 //
 // For each architecture there is the static binary (hbjournal-linux-amd64), the list of the modules in it in CycloneDX
 // JSON (.cdx.json), and an archive for 'docker load' (.docker.tar); hbjournal.oci.tar is one OCI layout for all of them.
@@ -42,6 +43,7 @@ func run(ctx context.Context, args []string) error {
 	version := flags.String("version", "", "version that the program and the image bear; else what git describes")
 	binaries := flags.Bool("binaries", false, "only the binaries and their lists of parts, no images")
 	clean := flags.Bool("clean", false, "build the program with nothing of an earlier build, as a check of it would")
+	nats := flags.Bool("nats-server", false, "an image of the nats-server that scripts/interop is pinned to, and nothing else, for tests")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -57,6 +59,9 @@ func run(ctx context.Context, args []string) error {
 	}
 	if err := os.MkdirAll(*out, 0o755); err != nil {
 		return err
+	}
+	if *nats {
+		return makeNATS(ctx, *out, strings.Split(*archs, ","), from)
 	}
 	var images []image
 	for arch := range strings.SplitSeq(*archs, ",") {

@@ -1,9 +1,10 @@
 // Command journalgen writes a made-up journal of mixed messages, to measure readers with: heartbeats, four plugins, boots,
-// and a few datagrams that were no JSON, from a number of hosts, spread evenly over a day that ends now.
+// and a few datagrams that were no JSON, from a number of hosts, spread evenly over a day that ends now, or some time ago.
 //
-//	journalgen --dir DIR [--bytes 1000000000] [--files 10] [--hosts 100]
+//	journalgen --dir DIR [--bytes 1000000000] [--files 10] [--hosts 100] [--ago 1h] [--receivers N]
 //
-// The same flags give the same messages, at other times.
+// With --receivers it writes a fleet: N such journals, each of hosts of its own, in DIR/receiver-0001 and so on. The same flags
+// give the same messages, at other times.
 package main
 
 import (
@@ -31,13 +32,25 @@ func main() {
 	size := flag.Int64("bytes", 1_000_000_000, "size of all files together")
 	files := flag.Int("files", 10, "number of files, the live one included")
 	hosts := flag.Int("hosts", 100, "number of hosts")
+	ago := flag.Duration("ago", 0, "how long ago the last entry came")
+	receivers := flag.Int("receivers", 0, "number of journals in directories of their own; 0: one journal in --dir")
 	flag.Parse()
 	if *dir == "" || *files < 1 || *hosts < 1 {
 		log.Fatal("give --dir, and --files and --hosts of at least 1")
 	}
-	g := newGenerator(*hosts, *size)
-	for i := range *files {
-		if err := g.writeFile(*dir, *size/int64(*files), i == *files-1); err != nil {
+	g := newGenerator(*hosts, *size, time.Now().Add(-*ago))
+	if *receivers == 0 {
+		if err := g.writeJournal(*dir, *size, *files); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for i := range *receivers {
+		of := filepath.Join(*dir, fmt.Sprintf("receiver-%04d", i+1))
+		err := os.MkdirAll(of, 0o750)
+		if err == nil {
+			err = g.next(i**hosts).writeJournal(of, *size, *files)
+		}
+		if err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -48,7 +61,9 @@ const meanLine = 265
 
 // generator makes one entry after another.
 type generator struct {
+	first   int // host
 	hosts   int
+	end     time.Time
 	random  *rand.Rand
 	encoder *journal.Encoder
 	at      time.Time
@@ -56,15 +71,34 @@ type generator struct {
 	message []byte
 }
 
-func newGenerator(hosts int, size int64) *generator {
-	const span = 24 * time.Hour
+// span is from the first entry of a journal to the last.
+const span = 24 * time.Hour
+
+func newGenerator(hosts int, size int64, end time.Time) *generator {
 	return &generator{
 		hosts:   hosts,
+		end:     end,
 		random:  rand.New(rand.NewPCG(1, 2)),
 		encoder: journal.NewEncoder(nil),
-		at:      time.Now().Add(-span),
+		at:      end.Add(-span),
 		step:    span / time.Duration(max(size/meanLine, 1)),
 	}
+}
+
+// next is g at the beginning of another journal, of hosts from this one on.
+func (g *generator) next(first int) *generator {
+	g.first, g.at = first, g.end.Add(-span)
+	return g
+}
+
+// writeJournal writes the files of a journal.
+func (g *generator) writeJournal(dir string, size int64, files int) error {
+	for i := range files {
+		if err := g.writeFile(dir, size/int64(files), i == files-1); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeFile writes one file of the journal, a backup named after its end unless it is the live one.
@@ -88,8 +122,8 @@ func (g *generator) writeFile(dir string, size int64, live bool) (err error) {
 
 // appendLine appends the line of the next entry.
 func (g *generator) appendLine(dst []byte) []byte {
-	host := g.random.IntN(g.hosts)
-	from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(host >> 8), byte(host)}), uint16(50003+host%7))
+	host := g.first + g.random.IntN(g.hosts)
+	from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(host >> 16), byte(host >> 8), byte(host)}), uint16(50003+host%7))
 	g.at = g.at.Add(g.step)
 	g.message = g.appendMessage(g.message[:0], host)
 	return g.encoder.AppendLine(dst, g.at, from, g.message)

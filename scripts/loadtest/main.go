@@ -28,8 +28,10 @@ type options struct {
 	program string // the hbjournal binary
 	bare    string // the binary of bareloop.c; empty: leave it out
 	rsyslog string // rsyslogd; empty: leave it out
+	nats    string // nats-server; empty: leave it out
 	dir     string // where the contenders' directories are made
 	rotate  string // output of the benchmarks of sink/rotate; empty: leave them out
+	encrypt string // output of the benchmark of encrypting; empty: leave it out
 	short   bool   // a smoke test: small loads, no repetition, no goals
 	only    *regexp.Regexp
 }
@@ -41,8 +43,10 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.program, "program", "", "the hbjournal `binary`")
 	flags.StringVar(&o.bare, "bareloop", "", "the compiled bareloop.c")
 	flags.StringVar(&o.rsyslog, "rsyslog", "", "rsyslogd, to compare with")
+	flags.StringVar(&o.nats, "nats", "", "nats-server, to ship to")
 	flags.StringVar(&o.dir, "dir", "", "`directory` for journals")
 	flags.StringVar(&o.rotate, "rotate", "", "`file` with the output of the benchmarks of sink/rotate")
+	flags.StringVar(&o.encrypt, "encrypt", "", "`file` with the output of the benchmark of encrypting")
 	flags.BoolVar(&o.short, "short", false, "seconds instead of minutes, and no goals")
 	flags.StringVar(&only, "only", "", "run the parts whose name matches this `regexp`")
 	if err := flags.Parse(args); err != nil {

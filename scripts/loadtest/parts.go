@@ -224,31 +224,3 @@ func compression(ctx context.Context, b *bench) error {
 	rows.print(os.Stdout, "load", "compression", "backups compressed", "saved", "offered", "lost", "CPU µs each", "peak RSS")
 	return nil
 }
-
-// seals is what it costs to seal the journal: the difference of runs that take turns.
-func seals(ctx context.Context, b *bench) error {
-	l := load{rate: 400_000, count: 2_000_000, segment: true}
-	if b.short {
-		l.rate, l.count = 4_000, 4_000
-	}
-	plain, with := hbjournal(b.program), sealed(b.program)
-	results, err := b.compare(ctx, l, []contender{plain, with})
-	if err != nil {
-		return err
-	}
-	var rows table
-	for _, c := range []contender{plain, with} {
-		r := results[c.name]
-		rows.add(l.String(), c.name, count(r.offered), count(r.rate)+"/s", count(r.lost), micros(r.each()), mebibytes(r.rss))
-	}
-	rows.print(os.Stdout, "load", "program", "offered", "sent at", "lost", "CPU µs each", "peak RSS")
-	more := results[with.name].each() - results[plain.name].each()
-	b.goal("CPU that the seal adds to a datagram at 400,000/s", "0.35 µs", micros(more), more <= 350*time.Nanosecond)
-	b.goal("lost at 400,000/s, sealed", "0", count(results[with.name].lost), results[with.name].lost == 0)
-	share, err := b.idleShare(ctx, with, map[bool]time.Duration{false: 10 * time.Second, true: time.Second}[b.short])
-	if err != nil {
-		return err
-	}
-	b.goal("idle and sealed, of a core", "0.100 %", fmt.Sprintf("%.3f %%", share*100), share <= 0.001)
-	return nil
-}

@@ -40,6 +40,8 @@ var installed = []pair{
 	{"README.md", docs + "README.md"},
 	{"scripts/deploy/README.md", docs + "deploy.md"},
 	{"scripts/deploy/systemd/hbjournal.service", "/usr/lib/systemd/system/hbjournal.service"},
+	{"scripts/deploy/systemd/hbjournal-archive.service", "/usr/lib/systemd/system/hbjournal-archive.service"},
+	{"scripts/deploy/systemd/hbjournal-web.service", "/usr/lib/systemd/system/hbjournal-web.service"},
 	{"scripts/deploy/systemd/hbjournal.socket", "/usr/lib/systemd/system/hbjournal.socket"},
 	{"scripts/deploy/systemd/hbjournal.sysusers.conf", "/usr/lib/sysusers.d/hbjournal.conf"},
 	{"scripts/deploy/systemd/hbjournal.tmpfiles.conf", "/usr/lib/tmpfiles.d/hbjournal.conf"},
@@ -49,6 +51,7 @@ var installed = []pair{
 	{"scripts/deploy/logrotate/hbjournal", examples + "logrotate"},
 	{"scripts/deploy/compose", examples + "compose"},
 	{"scripts/deploy/kubernetes", examples + "kubernetes"},
+	{"scripts/deploy/package/archive.yaml", settings + "archive.yaml"},
 	{"scripts/deploy/package/hbjournal.env", settings + "hbjournal.env"},
 }
 

@@ -1,6 +1,6 @@
 // Command package makes the .deb and .rpm packages of hbjournal with nfpm, which runs straight from the module proxy:
 //
-//	go run ./scripts/package --out /tmp/packages       both forms for both architectures, as the commit at hand
+//	go run ./scripts/package --out ./packages       both forms for both architectures, as the commit at hand
 //
 // contents.go lists what they hold; what their scripts do on a machine stands in scripts/deploy/package.
 //

@@ -49,3 +49,7 @@ elif systemctl is-enabled --quiet hbjournal.service; then
 	# shellcheck disable=SC2086
 	systemctl start $units || tell
 fi
+# The page and the archive are only on where somebody has switched them on.
+if [ -n "$before" ]; then
+	systemctl try-restart hbjournal-web.service hbjournal-archive.service || true
+fi

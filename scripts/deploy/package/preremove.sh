@@ -9,8 +9,8 @@ esac
 
 if [ -z "${DPKG_ROOT:-}" ] && [ -d /run/systemd/system ]; then
 	# Without the socket, the next datagram would start the service again.
-	systemctl stop hbjournal.socket hbjournal.service
+	systemctl stop hbjournal.socket hbjournal.service hbjournal-web.service hbjournal-archive.service
 fi
 if [ "$1" = 0 ] && command -v systemctl >/dev/null; then
-	systemctl disable hbjournal.socket hbjournal.service || true
+	systemctl disable hbjournal.socket hbjournal.service hbjournal-web.service hbjournal-archive.service || true
 fi
