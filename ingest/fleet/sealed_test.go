@@ -407,6 +407,30 @@ func TestAnEncryptedCopyIsVerifiedAfterPruning(t *testing.T) {
 	wantVerdict(t, verdictOf(t, sub, r.vkey, withIdentity), true, "pruned by the archive")
 }
 
+func TestEachFileHasItsOwnEdgeThoughSeveralAreGoneOverAtOnce(t *testing.T) {
+	r := newSealedReceiver(t)
+	r.written(6, 200)
+	a := newArchive(t)
+	a.tune = keeping(0, "", nil)
+	ship(t, a, "j", 0, r.lines(), none)
+	sub := filepath.Join(a.dir, "rx")
+	backups, err := names.Backups(sub, "messages.journal")
+	if err != nil || len(backups) < 5 {
+		t.Fatalf("got %d backups, %v, want some", len(backups), err)
+	}
+	c := seal.NewCopied(seal.CopiedOptions{Dir: sub, Base: "messages.journal", State: rotate.StateDir(sub, "messages.journal")})
+	c.Sealed()
+	last := backups[len(backups)-1].Name
+	c.Packed(last, last+".age", 0, [32]byte{})
+	for _, b := range backups {
+		c.Pruning([]string{b.Name}, "max_backups")
+		if err := os.Remove(filepath.Join(sub, b.Name)); err != nil {
+			t.Fatal(err)
+		}
+		wantVerdict(t, verdictOf(t, sub, r.vkey), true, "pruned by the archive (journal_max_backups)")
+	}
+}
+
 func TestACopyThatBeginsLateSaysWhatItDoesNotProve(t *testing.T) {
 	r := newSealedReceiver(t)
 	prune := func(o *sink.Options) { o.MaxBackups = 2 }

@@ -231,7 +231,7 @@ func (c *Copied) over(paths []string, start behind, notes shippedNotes) (found [
 		}
 		b := behind{Name: withoutEnding(filepath.Base(path)), Sure: sure}
 		for _, t := range k.threads.all {
-			b.Edges = append(b.Edges, edgeState{t.tree.size, t.tree.hashes})
+			b.Edges = append(b.Edges, edgeState{t.tree.size, slices.Clone(t.tree.hashes)})
 		}
 		found = append(found, b)
 	}
