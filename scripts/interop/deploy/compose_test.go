@@ -43,7 +43,7 @@ func up(t *testing.T, file string, environ ...string) project {
 	p.environ = append(p.environ, environ...)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("log of the container:\n%s", p.compose(t, "logs", "--no-color"))
+			t.Logf("log of the containers:\n%s", p.compose(t, "logs", "--no-color"))
 		}
 		p.compose(t, "down", "--volumes", "--timeout", "30")
 	})

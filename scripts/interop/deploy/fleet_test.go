@@ -90,7 +90,7 @@ func (f fleetProject) wantAll(t *testing.T) {
 	t.Helper()
 	for name, s := range f.senders {
 		for _, archive := range []string{"archive-a", "archive-b"} {
-			within(t, time.Minute, func() error {
+			within(t, 3*time.Minute, func() error { // A server that was cut off and one that was killed take their time to come back.
 				lines, err := f.lines(t, name, "") // It may still be writing.
 				if err != nil {
 					return err
