@@ -29,11 +29,19 @@ type NATS struct {
 	created string // of the stream
 	heard   time.Time
 	checked time.Time
+	waited  waited // for what, at the last check
+	now     func() time.Time
+}
+
+// waited is what a reading has waited for.
+type waited struct {
+	behind uint64 // the last message that had come
+	last   uint64 // of the stream
 }
 
 // NewNATS makes an engine of the stream with this name.
 func NewNATS(servers stream.Servers, name string) *NATS {
-	return &NATS{client: stream.Client{Servers: servers}, stream: name}
+	return &NATS{client: stream.Client{Servers: servers}, stream: name, now: time.Now}
 }
 
 const (
@@ -134,7 +142,7 @@ func (n *NATS) consume(ctx context.Context) error {
 	}
 	n.pull = "$JS.API.CONSUMER.MSG.NEXT." + n.stream + "." + made.Name
 	n.wanted, n.given = 0, 0
-	n.heard, n.checked = time.Now(), time.Now()
+	n.heard, n.checked, n.waited = n.now(), n.now(), waited{}
 	return n.want()
 }
 
@@ -171,7 +179,7 @@ func (n *NATS) Next(ctx context.Context) (Message, error) {
 		if err != nil {
 			return Message{}, fmt.Errorf("read stream %s: %w", n.stream, err)
 		}
-		n.heard = time.Now()
+		n.heard = n.now()
 		m, ok, err := n.message(msg)
 		if err != nil {
 			return Message{}, err
@@ -227,9 +235,10 @@ func (n *NATS) status(status string, header nats.Header) error {
 	return fmt.Errorf("read stream %s: the server ends the reading: %.20s %.200s", n.stream, status, header.Get("Description"))
 }
 
-// watch sees whether a consumer that gives nothing has nothing to give: it may be stuck, or the stream may be another one.
+// watch sees whether a consumer that gives nothing has nothing to give: it may be stuck, or the stream may be another one. One
+// that is stuck may still say that it lives: it is on a server that does not get the messages of the others.
 func (n *NATS) watch(ctx context.Context) error {
-	now := time.Now()
+	now := n.now()
 	if now.Sub(n.heard) > stuckAfter+pullHeartbeat {
 		n.client.Close()
 		return fmt.Errorf("read stream %s: nothing was heard of it for %s", n.stream, now.Sub(n.heard).Round(time.Second))
@@ -243,13 +252,15 @@ func (n *NATS) watch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	still := n.waited.behind == before && n.waited.last > before
+	n.waited = waited{before, info.State.Last}
 	created := info.Created.UTC().Format(time.RFC3339Nano)
 	switch waiting, _, _ := n.sub.Pending(); {
 	case created != n.created:
 		return fmt.Errorf("stream %s was made anew", n.stream)
 	case info.State.Last < before:
 		return fmt.Errorf("stream %s was put back from message %d to %d", n.stream, before, info.State.Last)
-	case info.State.Last > before && waiting == 0 && now.Sub(n.heard) > pullHeartbeat+time.Second:
+	case info.State.Last > before && waiting == 0 && (still || now.Sub(n.heard) > pullHeartbeat+time.Second):
 		return fmt.Errorf("the consumer of stream %s is stuck at message %d of %d", n.stream, before, info.State.Last)
 	}
 	return nil
