@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
 
 	"hbjournal/sink/forward/durable"
 	"hbjournal/sink/forward/stream"
@@ -269,5 +273,41 @@ func TestOnlyWhatAllArchiversConfirmedIsPurged(t *testing.T) {
 	f(10, 100, "")
 	if err := talk.purge(context.Background()); err != nil {
 		t.Error(err)
+	}
+}
+
+// Under load another archiver is always a little behind: only one that stands still keeps the stream from being purged.
+func TestOnlyAnArchiverThatStandsStillIsSaidToHoldTheStream(t *testing.T) {
+	var log bytes.Buffer
+	o := newArchive(t).options()
+	clock := time.Now()
+	o.Now = func() time.Time { return clock }
+	o.Log = zerolog.New(&log)
+	o, err := o.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	talk := newTalk(o)
+	round := func(here, there uint64) {
+		t.Helper()
+		clock = clock.Add(purgeEvery)
+		talk.progress(Position{Stream: "s", Offsets: map[int32]uint64{0: here}}, map[string]uint64{"r1": here})
+		talk.hear(Change{"confirmed.b.r1", fmt.Appendf(nil, `{"to":"-/0000000000000000/0","seq":%d,"stream":"s"}`, there)})
+		if err := talk.purge(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	talk.hear(Change{"archiver.b", []byte(`{}`)})
+	for i := range uint64(30) {
+		round(100+i, 90+i)
+	}
+	if log.Len() > 0 {
+		t.Errorf("got %q of an archiver that goes on, want nothing", &log)
+	}
+	for i := range uint64(15) {
+		round(130+i, 119)
+	}
+	if !strings.Contains(log.String(), "what archiver b has not confirmed") {
+		t.Errorf("got %q of one that stands still, want its name", &log)
 	}
 }

@@ -34,11 +34,11 @@ func (t *talk) purge(ctx context.Context) error {
 		return err
 	}
 	last, holding := t.confirmedByAll(first)
-	if holding != "" && now.Sub(t.heldSince) > sayEvery {
-		t.log.warn("hold", nil, "the stream keeps what archiver "+holding+" has not confirmed; if there is none of that name any more: hbjournal archive --forget "+holding)
+	if holding == "" || last != t.heldAt {
+		t.heldAt, t.heldSince = last, now
 	}
-	if holding == "" {
-		t.heldSince = now
+	if now.Sub(t.heldSince) > sayEvery {
+		t.log.warn("hold", nil, "the stream keeps what archiver "+holding+" has not confirmed; if there is none of that name any more: hbjournal archive --forget "+holding)
 	}
 	if last < first {
 		return nil

@@ -16,7 +16,8 @@ import (
 // reached holds up nothing else.
 type talk struct {
 	purged    time.Time // when it was last looked what can be
-	heldSince time.Time
+	heldAt    uint64    // the message up to which another archiver had confirmed all then
+	heldSince time.Time // since when that is so
 
 	opts   Options
 	bucket Bucket

@@ -23,7 +23,6 @@ type receiver struct {
 	*process
 	journal    string // directory
 	addr, http string
-	load       *process
 }
 
 // An archiver has a journal of each receiver.
@@ -146,14 +145,16 @@ func (f *fleet) wantReady(t testing.TB) {
 // send begins to send datagrams to every receiver, so many a second to each, until stop is called.
 func (f *fleet) send(t testing.TB, rate int) (stop func()) {
 	t.Helper()
+	var loads []*process
 	for _, r := range f.receivers {
-		r.load = newProcess(t, f.dir, "load-"+r.name, program("hbjournal"), "send", "--to", r.addr, "--mix",
+		load := newProcess(t, f.dir, "load-"+r.name, program("hbjournal"), "send", "--to", r.addr, "--mix",
 			"--rate", strconv.Itoa(rate), "--keep-going", "--sources", "10")
-		r.load.start(t)
+		load.start(t)
+		loads = append(loads, load)
 	}
 	return func() {
-		for _, r := range f.receivers {
-			r.load.kill()
+		for _, load := range loads {
+			load.kill()
 		}
 	}
 }

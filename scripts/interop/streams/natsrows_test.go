@@ -145,6 +145,54 @@ func TestNATSGoesOnAfterAPurge(t *testing.T) {
 	}
 }
 
+// Archivers purge what they all have: a receiver that sends now and then finds its subject empty each time.
+func TestNATSGoesOnAfterArchiversPurgedWhatTheyHave(t *testing.T) {
+	e := newNATS(t)
+	bucket := e.bucket(t)
+	dir := t.TempDir()
+	lines := writeJournal(t, dir, 300, rotate.Options{})
+	s := &sender{URL: e.url("") + "&archivers=a,b", Dir: dir, Journal: journalID, Receiver: "rx", Lines: 300, Batch: 64 << 10}
+	out, _, err := s.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	at := cursorOf(t, dir)
+	batch := func(from, to int) *forward.Batch {
+		b := forward.NewBatch(journalID, int64(from), at)
+		for _, line := range lines[from:to] {
+			next := at
+			next.Offset += int64(len(line)) + 1
+			b.Add([]byte(line), at, next)
+			at = next
+		}
+		return b
+	}
+	purged := func(confirmed int64) {
+		t.Helper()
+		for _, archiver := range []string{"a", "b"} {
+			put(t, bucket, stream.Confirmation{Journal: journalID, Number: confirmed, To: at}, stream.KindConfirmed, archiver, "rx")
+		}
+		if err := e.jetStream(t).PurgeStream("HBJ"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if receipt, err := out.Send(t.Context(), batch(0, 100)); err != nil || receipt.Acked != 100 {
+		t.Fatalf("got %d, %v", receipt.Acked, err)
+	}
+	purged(100)
+	if receipt, err := out.Send(t.Context(), batch(100, 200)); err != nil || receipt.Acked != 100 {
+		t.Fatalf("after a purge of what all have: got %d, %v", receipt.Acked, err)
+	}
+	if got := e.messages(t, "rx"); len(got) != 1 || got[0].number != 100 || !slices.Equal(got[0].lines, lines[100:200]) {
+		t.Errorf("got %d messages", len(got))
+	}
+	purged(150) // An engine that has lost what it had acknowledged.
+	if _, err := out.Send(t.Context(), batch(200, 300)); err == nil || !strings.Contains(err.Error(), "purged or made anew") {
+		t.Errorf("after a purge of what nobody has: got %v, want trouble", err)
+	}
+}
+
 func TestNATSLeavesNoGoroutine(t *testing.T) {
 	e := newNATS(t)
 	dir := t.TempDir()

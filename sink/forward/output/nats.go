@@ -206,10 +206,14 @@ func (n *natsOutput) publish(ctx context.Context, lines *forward.Batch, payload 
 		case err == nil && !ack.Duplicate && ack.Sequence > n.last && ack.Stream == n.stream:
 			n.last, n.stored = ack.Sequence, m
 			return nil
-		case err == nil:
-			return n.settle(ctx, m, errors.New("the stream says that it holds the message, but it is not the last one there"))
-		case code == stream.WrongLast:
-			return n.settle(ctx, m, err)
+		case err == nil || code == stream.WrongLast:
+			if err == nil {
+				err = errors.New("the stream says that it holds the message, but it is not the last one there")
+			}
+			if err = n.settle(ctx, m, err); errors.Is(err, errPurged) {
+				return n.publish(ctx, lines, payload)
+			}
+			return err
 		case code == stream.Undecided && stream.Wait(ctx, pause):
 			// Another publish on this subject, perhaps this one, waits for the other servers.
 		default:
@@ -228,21 +232,34 @@ func (n *natsOutput) messageID(lines *forward.Batch) string {
 	return lines.ID(0) + "@" + n.subject + "@" + strconv.FormatUint(n.last, 10)
 }
 
+// errPurged says that the subject is empty, since all archivers have what was sent before.
+var errPurged = errors.New("purged")
+
 // settle finds out, after an answer that says no or nothing, whether the message with this mark is the last on the subject.
-// If it is not, the caller has to ask for the position.
+// If it is not, the caller has to ask for the position, except after errPurged.
 func (n *natsOutput) settle(ctx context.Context, sent stream.Mark, why error) error {
 	n.known = false
 	found, last, err := n.lastMark(ctx)
+	switch {
+	case err != nil:
+		return err
+	case last > 0 && found == sent:
+		n.last, n.known, n.stored = last, true, found
+		return nil
+	case last > 0:
+		return n.trouble(forward.Server, fmt.Errorf(
+			"another message was stored on %s meanwhile, perhaps by another process that ships as this receiver: %w", n.subject, why,
+		))
+	}
+	held, all, err := n.confirmedByAll(ctx, sent.Journal)
 	if err != nil {
 		return err
 	}
-	if last > 0 && found == sent {
-		n.last, n.known, n.stored = last, true, found
-		return nil
+	if all && n.last > 0 && held.Number == sent.Begins() {
+		n.last, n.known = 0, true
+		return errPurged
 	}
-	return &forward.TroubleError{Class: forward.Server, Err: fmt.Errorf(
-		"another message was stored on %s meanwhile, perhaps by another process that ships as this receiver: %w", n.subject, why,
-	)}
+	return n.trouble(forward.Server, fmt.Errorf("the stream holds nothing of %s any more: it was purged or made anew: %w", n.subject, why))
 }
 
 // Check implements forward.Checker.

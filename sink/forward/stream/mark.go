@@ -54,6 +54,14 @@ const MaxJournalID = 256
 // Next is the number of the line behind the last one.
 func (m Mark) Next() int64 { return m.Number + int64(m.Lines) }
 
+// Begins is the number of the first line that the message tells of, be it in it or gone.
+func (m Mark) Begins() int64 {
+	if m.Gone.Reason != "" {
+		return m.Gone.From
+	}
+	return m.Number
+}
+
 // Headers are the mark's headers, in a fixed order.
 func (m Mark) Headers() [][2]string {
 	all := [][2]string{
