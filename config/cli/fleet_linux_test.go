@@ -80,7 +80,7 @@ func compressFile(t *testing.T, path string, text []byte) {
 type watched struct {
 	cmd   *exec.Cmd
 	out   bytes.Buffer
-	err   bytes.Buffer
+	err   lockedBuffer // Tests look at it while it runs.
 	ended chan error
 
 	files  int   // open at once
@@ -119,7 +119,7 @@ func (w *watched) end(t *testing.T) string {
 		select {
 		case err := <-w.ended:
 			t.Logf("%v: %d files open at once, %d MiB", w.cmd.Args[1:], w.files, w.memory>>20)
-			if err != nil || w.err.Len() > 0 {
+			if err != nil || w.err.String() != "" {
 				t.Errorf("%v: got %v and %s", w.cmd.Args, err, w.err.String())
 			}
 			if w.files > fleetFiles || w.memory == 0 || w.memory > fleetMemory && !raceDetector {
