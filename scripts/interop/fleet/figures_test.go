@@ -100,13 +100,18 @@ func measureThroughput(t *testing.T, servers int) {
 	began := time.Now()
 	var senders []*process
 	for _, r := range f.receivers {
-		p := newProcess(t, f.dir, "forward-"+r.name, program("hbjournal"), "forward", f.url(""))
+		p := newProcess(t, f.dir, "forward-"+r.name, program("hbjournal"), "forward", "--journal-id", r.name, f.url(""))
 		p.environ = []string{"RECEIVER_NAME=" + r.name, "JOURNAL_DIR=" + r.journal}
 		p.start(t)
 		senders = append(senders, p)
 	}
 	want := sizeOf(t, f.receivers[0].journal) + sizeOf(t, f.receivers[1].journal)
 	eventually(t, 10*time.Minute, "the archive has all", func() error {
+		for _, p := range senders {
+			if text := p.said(); strings.Contains(text, "error:") {
+				t.Fatalf("%s: %s", p.name, text)
+			}
+		}
 		if got := sizeOf(t, a.sub(f.receivers[0])) + sizeOf(t, a.sub(f.receivers[1])); got < want {
 			return fmt.Errorf("%d of %d bytes", got, want)
 		}
