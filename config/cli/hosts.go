@@ -124,9 +124,9 @@ func (f *hostsFlags) watchOn(ctx context.Context, r *roll) error {
 	defer fmt.Fprint(screen, "\x1b[?25h")
 	var drawn time.Time
 	return r.run(ctx, func(ctx context.Context) error {
-		return r.follow(ctx, nil, func(idle bool) error {
+		return r.follow(ctx, nil, func(present bool) error {
 			now := r.clock()
-			if !idle || now.Sub(drawn) < time.Second {
+			if !present || now.Sub(drawn) < time.Second {
 				return nil
 			}
 			drawn = now

@@ -68,6 +68,12 @@ type roll struct {
 	bound bool // --since was not given: what is too old to matter is not read
 	told  bool // that the spans of life could not be read was said
 
+	missed time.Time // since when entries were removed before they were read; zero: none were
+
+	read     time.Time // up to when what is followed was read; zero: it is not followed
+	ended    time.Time // instant of the last entry
+	listened time.Time // when the spans of life were last looked at
+
 	joined []read.Journal // those of receivers that came while it was followed; only for who does not read at the moment
 }
 
@@ -134,6 +140,13 @@ func (r *roll) take(ctx context.Context, source read.Source, after func(seenBloc
 		for _, fault := range part.faults {
 			r.fault(fault)
 		}
+		if at, ok := part.seen.Begin(); ok && !r.missed.IsZero() {
+			r.board.Down(r.missed, at)
+			r.missed = time.Time{}
+		}
+		if at, ok := part.seen.End(); ok {
+			r.ended = at
+		}
 		r.board.Take(part.seen)
 		part.seen.Reset()
 		spare.Put(part.seen)
@@ -171,11 +184,15 @@ func (p *seenBlock) read(b *read.Block, timely, filter *journal.Filter, position
 
 // fault takes what is wrong with the files. Where entries are missing, nothing could be heard.
 func (r *roll) fault(fault *read.CorruptError) {
+	if errors.Is(fault, read.ErrMissed) && r.missed.IsZero() {
+		r.missed = r.board.Now()
+	}
 	r.faults.report(fault)
 }
 
 // listen has the board know when each daemon listened, as far as it is kept.
 func (r *roll) listen() {
+	r.listened = r.clock()
 	all, err := livesOf(r.journals())
 	if err != nil && !r.told {
 		r.told = true
@@ -214,6 +231,9 @@ func (r *roll) moment() time.Time {
 	now := r.clock()
 	if until := r.options.Until; !until.IsZero() && until.Before(now) {
 		return until
+	}
+	if !r.read.IsZero() && r.read.Before(now) {
+		now = r.read
 	}
 	return now.Add(-presence.Settle)
 }

@@ -38,8 +38,9 @@ func (r *roll) followed(command string) error {
 }
 
 // follow has the board take what there is from some positions on, and then what comes, until ctx ends. Each time that it
-// has, and at each tick, it calls step; idle says that all there is was taken, so that hosts can be judged by now.
-func (r *roll) follow(ctx context.Context, at []*read.Cursor, step func(idle bool) error) error {
+// has, and at each tick, it calls step; present says that all there is was taken, or what came last is of now, so that hosts can be
+// judged by it. In a busy journal there is always something more.
+func (r *roll) follow(ctx context.Context, at []*read.Cursor, step func(present bool) error) error {
 	r.endless = true
 	if at == nil {
 		if err := r.bind(ctx); err != nil {
@@ -55,34 +56,63 @@ func (r *roll) follow(ctx context.Context, at []*read.Cursor, step func(idle boo
 		if r.passed != nil {
 			r.passed(part.at)
 		}
-		return step(false)
+		return step(r.isOfNow())
 	}
 	r.listen()
-	ready := &readySource{Source: source}
+	ready := &readySource{Source: source, now: r.clock}
 	for err == nil {
 		if err = r.take(ctx, ready, after); err != nil {
 			break
 		}
+		r.read = ready.began
 		r.listen()
 		err = step(true)
 	}
 	return err
 }
 
+// isOfNow reports whether the last entry that was read is of now: then all before it was read.
+func (r *roll) isOfNow() bool {
+	const near = time.Second
+	now := r.clock()
+	if age := now.Sub(r.ended); age < -near || age > near {
+		return false
+	}
+	if r.ended.After(r.read) {
+		r.read = r.ended
+	}
+	if now.Sub(r.listened) >= tick {
+		r.listen()
+	}
+	return true
+}
+
 // A readySource gives what a source that is followed has, and io.EOF where that would wait for longer than a tick.
 type readySource struct {
 	read.Source
+	now   func() time.Time
+	began time.Time // when it was last looked for more, and there was nothing
 }
 
 // Read implements read.Source.
 func (s *readySource) Read(ctx context.Context, b *read.Block) error {
+	for {
+		began, clock := time.Now(), s.now()
+		err := s.brief(ctx, b)
+		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			return err
+		}
+		if time.Since(began) < 2*tick { // Else this process was stopped, or the reading takes long: there may be more.
+			s.began = clock
+			return io.EOF
+		}
+	}
+}
+
+func (s *readySource) brief(ctx context.Context, b *read.Block) error {
 	brief, cancel := context.WithTimeout(ctx, tick)
 	defer cancel()
-	err := s.Source.Read(brief, b)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return io.EOF
-	}
-	return err
+	return s.Source.Read(brief, b)
 }
 
 // followOn prints the changes.
@@ -101,6 +131,9 @@ func (f *silentFlags) followOn(ctx context.Context, r *roll) error {
 		defer c.state.close()
 		if at, err = c.goOn(ctx); err != nil {
 			return err
+		}
+		if at == nil {
+			c.mark(ctx)
 		}
 	}
 	return r.run(ctx, func(ctx context.Context) error { return r.follow(ctx, at, c.step) }, nil)
@@ -151,6 +184,16 @@ func (c *changes) goOn(ctx context.Context) ([]*read.Cursor, error) {
 	return c.cursors(ctx), nil
 }
 
+// mark notes where the journals end in which nothing is to be read yet, so that a restart goes on there.
+func (c *changes) mark(ctx context.Context) {
+	ends, places := c.cursors(ctx), read.PlacesOf(c.options.Each())
+	for i, j := range c.options.Each() {
+		if ends[i] != nil {
+			c.at[absolute(places.OfJournal(j))] = *ends[i]
+		}
+	}
+}
+
 // cursors are where the journals go on. One that is new since begins at its end.
 func (c *changes) cursors(ctx context.Context) []*read.Cursor {
 	journals := c.options.Each()
@@ -172,14 +215,14 @@ func (c *changes) cursors(ctx context.Context) []*read.Cursor {
 }
 
 // step implements the step of follow.
-func (c *changes) step(idle bool) error {
+func (c *changes) step(present bool) error {
 	until := c.board.Now()
-	if now := c.moment(); idle && now.After(until) {
+	if now := c.moment(); present && now.After(until) {
 		until = now
 	}
 	events := c.board.Changes(until)
 	if !c.begun {
-		if !idle {
+		if !present {
 			return nil // What changed before the start is told by how the hosts stand then.
 		}
 		return c.begin()

@@ -3,6 +3,7 @@ package seal_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"hbjournal/sink/names"
 	"hbjournal/sink/rotate"
 	"hbjournal/sink/seal"
 )
@@ -203,6 +205,9 @@ func TestCopyOfAJournalThatIsWrittenVerifies(t *testing.T) {
 		if out, err := exec.CommandContext(t.Context(), "cp", "-r", w.state(), dir).CombinedOutput(); err != nil && !bytes.Contains(out, []byte("cannot stat")) {
 			t.Fatalf("%v: %s", err, out)
 		}
+		if out, err := exec.CommandContext(t.Context(), "cp", filepath.Join(w.sealDir(), "checkpoint"), stateOf(dir)).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
 		for _, pattern := range []string{base, base + ".*"} {
 			files, err := filepath.Glob(w.path(pattern))
 			if err != nil {
@@ -314,5 +319,51 @@ func TestKeyFileThatIsReplacedIsRefused(t *testing.T) {
 	}
 	if v := verify(t, w.dir, other.vkey); len(v.Faults) == 0 {
 		t.Errorf("by the other key it verifies: %s", texts(v))
+	}
+}
+
+// The seal's ledger says which lines stood in the journal before it was sealed, and is signed by nobody.
+func TestALineIsNotTakenForOneFromBeforeTheSealBecauseTheLedgerSaysSo(t *testing.T) {
+	w := newWorld(t)
+	w.open()
+	w.send(100)
+	w.sealed()
+	w.rotate()
+	w.send(100)
+	w.sealed()
+	w.close()
+	backups, err := names.Backups(w.dir, base)
+	if err != nil || len(backups) != 1 {
+		t.Fatal(err, backups)
+	}
+	path := w.path(backups[0].Name)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	before := bytes.Join(lines[:50], nil)
+	forged := bytes.Replace(lines[50], []byte(`"ID":"HTB"`), []byte(`"ID":"HTB","forged":true`), 1)
+	if err := os.WriteFile(path, slices.Concat(before, forged, text[len(before):]), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	ledger := filepath.Join(w.sealDir(), "files")
+	all, err := os.ReadFile(ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := ""
+	for line := range strings.Lines(string(all)) {
+		if strings.Contains(line, `"name":"`+backups[0].Name) {
+			record = strings.TrimSuffix(strings.TrimSpace(line), "}")
+		}
+	}
+	record += fmt.Sprintf(`,"skip":[{"from":%d,"to":%d,"before":true}]}`+"\n", len(before), len(before)+len(forged))
+	if err := os.WriteFile(ledger, append(all, record...), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	v := verify(t, w.dir, w.vkey, func(o *seal.VerifyOptions) { o.FromSeal = true })
+	if len(v.Faults) == 0 {
+		t.Errorf("a forged line stands among the sealed ones, and verify --from-seal says: %s", texts(v))
 	}
 }

@@ -16,7 +16,7 @@ type encryptedFile struct {
 // isEncrypted reports whether the file of a record is one of those that could not be read.
 func (p *pass) isEncrypted(r *fileRecord) bool {
 	for _, f := range p.encrypted {
-		if f.name == r.Name || f.record == r {
+		if f.record == r || f.record == nil && f.name == r.Name {
 			return true
 		}
 	}

@@ -2,13 +2,16 @@ package seal_test
 
 import (
 	"bytes"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"hbjournal/sink/crypt"
 	"hbjournal/sink/names"
 	"hbjournal/sink/rotate"
 	"hbjournal/sink/seal"
@@ -222,5 +225,60 @@ func TestNoteOfPackedFilesSurvivesStartsAndRemovals(t *testing.T) {
 		if !slices.ContainsFunc(v.Notes, func(n seal.Finding) bool { return strings.Contains(n.Text, "4 files are encrypted") }) {
 			t.Errorf("start %d: %s", i, texts(v))
 		}
+	}
+}
+
+func TestAnEncryptedFileUnderTheNameOfOneThatIsGoneIsFound(t *testing.T) {
+	f := newEncryptedFixture(t)
+	dir := f.copied(t)
+	if err := os.Rename(filepath.Join(dir, f.files[2]), filepath.Join(dir, f.files[1])); err != nil {
+		t.Fatal(err)
+	}
+	if v := verify(t, dir, f.vkey, storedOnly); len(v.Faults) == 0 {
+		t.Errorf("a backup is gone, and verify --stored-only says: %s", texts(v))
+	}
+}
+
+// slowly takes longer to open a file than sealing may be behind, as a large journal does.
+type slowly struct {
+	*crypt.Identities
+	by time.Duration
+}
+
+func (s slowly) Decrypt(src io.Reader) (io.Reader, error) {
+	<-time.After(s.by)
+	return s.Identities.Decrypt(src)
+}
+
+func (s slowly) DecryptReaderAt(src io.ReaderAt, size int64) (io.ReaderAt, int64, error) {
+	<-time.After(s.by)
+	return s.Identities.DecryptReaderAt(src, size)
+}
+
+func TestAJournalThatTakesLongToReadIsNotSaidToHaveStoppedSealing(t *testing.T) {
+	const cadence = 20 * time.Millisecond
+	f := newEncryptedFixture(t)
+	f.open()
+	before := f.sealer.Figures().Sealed
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(cadence / 4):
+				f.send(1)
+			}
+		}
+	}()
+	f.until("a checkpoint", func() bool { return f.sealer.Figures().Sealed > before })
+	v := verifyOnce(t, f.dir, f.vkey, func(o *seal.VerifyOptions) {
+		o.Cadence, o.Decrypter = cadence, slowly{f.identities, 20 * cadence}
+	})
+	close(done)
+	<-ended
+	if len(v.Faults) > 0 {
+		t.Errorf("a sound journal that is sealed every %s: %s", cadence, texts(v))
 	}
 }

@@ -96,7 +96,7 @@ func (v *verifier) judgeTail(p *pass) {
 	if p.since != 0 {
 		text += " (since " + time.UnixMilli(p.since).UTC().Format(time.RFC3339) + ")"
 	}
-	switch age := v.opt.Now().Sub(time.UnixMilli(p.since)); {
+	switch age := v.began.Sub(time.UnixMilli(p.since)); {
 	case v.apart:
 		v.remark("%s behind the checkpoint from outside are not covered by it", lines(p.tailLen))
 	case age > stoppedAfter*v.opt.Cadence && p.since != 0:

@@ -257,3 +257,24 @@ func TestEveryLineIsSealedOverRotationsAndRestarts(t *testing.T) {
 		t.Errorf("got\n%s", w.log.String())
 	}
 }
+
+// When a process has no file left to open, or the file is not there for a moment, the live file is another one than the seal has.
+func TestALiveFileThatCannotBeOpenedAtOnceIsSealedLater(t *testing.T) {
+	w := newWorld(t)
+	w.open()
+	w.send(100)
+	w.sealed()
+	aside := w.path("aside")
+	if err := os.Rename(w.path(base), aside); err != nil {
+		t.Fatal(err)
+	}
+	w.sealer.Turned("messages.journal.20260101-000000", 0)
+	if err := os.Rename(aside, w.path(base)); err != nil {
+		t.Fatal(err)
+	}
+	w.until("a new tree", func() bool { return strings.HasSuffix(w.sealer.Figures().Origin, "/2") })
+	w.send(100)
+	w.rotate()
+	w.send(100)
+	w.until("new lines are sealed", func() bool { return w.sealer.Figures().Sealed >= 200 })
+}

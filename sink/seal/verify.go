@@ -87,7 +87,7 @@ func Verify(ctx context.Context, opt VerifyOptions) (Verdict, error) {
 	}
 	const tries = 5
 	for try := 1; ; try++ {
-		v := &verifier{opt: opt, dir: dir(opt.Dir)}
+		v := &verifier{opt: opt, dir: dir(opt.Dir), began: opt.Now()}
 		v.kept, _ = v.dir.read(fileCheckpoints, maxKept) // Before the last one, which is never older.
 		before, _ := v.dir.read(fileCheckpoint, maxNote)
 		err := v.verify(ctx, before)
@@ -104,6 +104,7 @@ type verifier struct {
 	opt     VerifyOptions
 	dir     dir
 	verdict Verdict
+	began   time.Time // before the last checkpoint was read
 
 	head     Checkpoint
 	apart    bool // the head is from outside, since there is none beside the journal

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"hbjournal/sink/journal"
@@ -152,6 +153,10 @@ func (w *work) seal() error {
 		return w.stopped
 	}
 	if why := w.s.takeCut(); why != "" {
+		if err := w.s.openLive(); err != nil {
+			w.s.putCut(why) // It is tried again.
+			return err
+		}
 		return w.breakOff(why)
 	}
 	if err := errors.Join(w.hash(), w.flush()); err != nil {
@@ -176,6 +181,33 @@ func (s *Sealer) takeCut() string {
 	cut := s.cut
 	s.cut = ""
 	return cut
+}
+
+func (s *Sealer) putCut(why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cut == "" {
+		s.cut = why
+	}
+}
+
+// openLive opens the live file, if that failed when it was turned.
+func (s *Sealer) openLive() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.liveLocked() != nil {
+		return nil
+	}
+	file, err := os.Open(s.path)
+	if err != nil {
+		return err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return errors.Join(err, file.Close())
+	}
+	s.sources = append(s.sources, &source{file: file, end: info.Size()})
+	return nil
 }
 
 func (s *Sealer) takeTurned() bool {

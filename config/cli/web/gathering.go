@@ -22,6 +22,8 @@ type gathering struct {
 	spare  sync.Pool // of stretches
 	under  atomic.Int64
 	waits  atomic.Int64 // since when the reading waits for something new, Unix nanoseconds; 0: it does not
+	ticked atomic.Int64 // when the process was last seen to run, Unix nanoseconds
+	woke   atomic.Int64 // when it went on after it had been held up, Unix nanoseconds; 0: it never was
 	looked atomic.Int64 // instant up to which it was read, Unix milliseconds
 
 	mu        sync.Mutex
@@ -103,10 +105,11 @@ func (g *gathering) look(b *read.Block) *stretch {
 	s.reset()
 	s.scanner.OnFault = func(f *read.CorruptError) { s.faults = append(s.faults, f) }
 	begin := g.now().Add(-windowSpan - bucketMillis*time.Millisecond).UnixMilli()
+	end := g.now().Add(time.Hour).UnixMilli() // What is later was written when the clock was wrong, and would move the window.
 	for s.scanner.Reset(b); s.scanner.Next(); {
 		e := s.scanner.Entry()
 		s.sightings.Add(e)
-		if s.last = e.Millis; e.Millis >= begin {
+		if s.last = e.Millis; e.Millis >= begin && e.Millis <= end {
 			s.mark(e)
 		}
 	}
@@ -212,10 +215,24 @@ func (g *gathering) hasBegun() bool {
 	return g.target == 0 || g.looked.Load() >= g.target || g.looked.Load() > 0 && g.idle(long)
 }
 
-// idle reports whether the reading has waited for something new for so long.
+// idle reports whether the reading has waited for something new for so long. While the process was held up, as by a signal or a
+// container that was frozen, it did not wait: there may be something.
 func (g *gathering) idle(rest time.Duration) bool {
-	waits := g.waits.Load()
-	return waits != 0 && g.under.Load() == 0 && time.Since(time.Unix(0, waits)) > rest
+	now, waits := time.Now().UnixNano(), g.waits.Load()
+	if ticked := g.ticked.Load(); ticked != 0 && now-ticked > heldUp.Nanoseconds() {
+		return false
+	}
+	return waits != 0 && g.under.Load() == 0 && now-max(waits, g.woke.Load()) > rest.Nanoseconds()
+}
+
+// heldUp is a pause between two ticks after which the process counts as having been held up.
+const heldUp = 4 * livesEvery
+
+// tick notes that the process runs.
+func (g *gathering) tick(now time.Time) {
+	if before := g.ticked.Swap(now.UnixNano()); now.UnixNano()-before > heldUp.Nanoseconds() {
+		g.woke.Store(now.UnixNano())
+	}
 }
 
 // isCaughtUp reports whether what is known is of the present.
@@ -246,6 +263,7 @@ func (g *gathering) followLives(ctx context.Context, of func() map[string][]pres
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			g.tick(time.Now())
 			g.lives(of)
 		}
 	}

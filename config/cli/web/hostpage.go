@@ -21,6 +21,7 @@ const (
 	hostWithin   = 2 * time.Second
 	maxPlugins   = 64
 	maxFields    = 256 // of a plugin
+	mostFields   = 512 // of all plugins of a host
 	maxPoints    = 240 // of a field
 )
 
@@ -29,6 +30,7 @@ type hostView struct {
 	s       *Server
 	name    string
 	plugins map[string]*plugin
+	fields  int // of all plugins
 	changed bool
 	loaded  int64     // instant of the newest message that load has taken, Unix milliseconds
 	drawn   time.Time // when the plugins were
@@ -91,15 +93,20 @@ func (s *Server) knows(name string) bool {
 
 // load reads the host's newest messages. It returns the last of them as lines, and the position behind them.
 func (v *hostView) load(ctx context.Context) (lines []item, at place, fault string) {
+	if !v.s.readings.take() {
+		return nil, v.s.start(), "Others are being served: load again for the last messages."
+	}
+	defer v.s.readings.giveBack()
+	return v.read(ctx)
+}
+
+// read is load for one who may read.
+func (v *hostView) read(ctx context.Context) (lines []item, at place, fault string) {
 	s := v.s
 	filter, err := query{Host: v.name}.filter()
 	if err != nil {
 		return nil, s.start(), err.Error()
 	}
-	if !s.readings.take() {
-		return nil, s.start(), "Others are being served: load again for the last messages."
-	}
-	defer s.readings.giveBack()
 	ctx, cancel := context.WithTimeout(ctx, hostWithin)
 	defer cancel()
 	opt := s.lean()
@@ -161,16 +168,18 @@ func (v *hostView) add(e *journal.Entry) {
 	}
 	p.at, v.changed = time.UnixMilli(e.Millis), true
 	for _, l := range leavesOf(e.Message) {
-		p.see(l)
+		v.see(p, l)
 	}
 }
 
-func (p *plugin) see(l leaf) {
+// see takes a value that a plugin tells of.
+func (v *hostView) see(p *plugin, l leaf) {
 	f := p.byPath[l.path]
 	if f == nil {
-		if len(p.fields) >= maxFields {
+		if len(p.fields) >= maxFields || v.fields >= mostFields {
 			return
 		}
+		v.fields++
 		f = &field{path: l.path}
 		p.byPath[l.path] = f
 		p.fields = append(p.fields, f)
@@ -188,7 +197,11 @@ func (p *plugin) see(l leaf) {
 // tell sends what has changed of the page.
 func (v *hostView) tell(ctx context.Context, to *viewer) error {
 	if v.drawn.IsZero() {
-		v.load(ctx)
+		if !v.s.readings.take() {
+			return nil // In a moment: until then the page shows what it has.
+		}
+		v.read(ctx)
+		v.s.readings.giveBack()
 	}
 	g, _, _ := v.s.watch.current()
 	parts, err := v.parts(g)

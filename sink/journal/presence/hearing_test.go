@@ -3,6 +3,7 @@ package presence
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -278,5 +279,36 @@ func TestAReceiverThatLagsIsNotTakenForOneWhoseClockWasSetBack(t *testing.T) {
 	}
 	if h := b.Judge(at(4991)).Hosts; h[1].Name != "a" || h[1].State != OK || !h[0].Beat.Equal(at(20)) {
 		t.Errorf("one clock was set back: got %+v, want a as it was, and b heard", h)
+	}
+}
+
+// The clock of the daemon ran ahead at boot until it was set right: what was signed before is none of the time after.
+func TestSpansOfLifeFromAClockThatRanAheadSilenceNobody(t *testing.T) {
+	const ahead = 8 * 3600.0
+	lives := func(now float64) []Span { return []Span{{at(ahead), at(ahead + 20)}, {at(0), at(now)}} } // as they were written
+	b := New(Options{Events: true})
+	b.Alive("/j", lives(1))
+	b.Add(entry(t, "/j", beatOf("a", 30, 5)[0]))
+	var all []string
+	for now := 6.0; now < 4*3600; now++ {
+		b.Alive("/j", lives(now))
+		if got := changes(b, now); got != "" {
+			all = append(all, got)
+		}
+	}
+	if got := strings.Join(all, "; "); got != "silent a@50" {
+		t.Errorf("got %q of a host that was heard last after 5 s and promised its next beat after 30 s, want it silent once", got)
+	}
+}
+
+func TestADaemonThatIsDownAfterItsClockWasSetBackIsNotTheHostsFault(t *testing.T) {
+	b := New(Options{})
+	b.Alive("/j", []Span{{at(0), at(3600)}})
+	for _, one := range append(every("a", 30, 0, 3600), every("a", 30, 10, 300)...) {
+		b.Add(entry(t, "/j", one))
+	}
+	b.Alive("/j", []Span{{at(0), at(3600)}, {at(10), at(300)}})
+	if got := states(b, 600); got != "a=unknown" {
+		t.Errorf("got %q, want unknown: the daemon was stopped after 300 s", got)
 	}
 }

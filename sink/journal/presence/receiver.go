@@ -54,7 +54,8 @@ func (b *Board) Alive(place string, lives []Span) {
 	r := b.receiver(place)
 	r.lives = r.lives[:0]
 	for _, life := range lives {
-		r.lives = add(r.lives, span{millis(life.From), millis(life.To)}, 0)
+		one := span{millis(life.From), millis(life.To)}
+		r.lives = add(before(r.lives, one.from), one, 0)
 	}
 	parked := r.parked
 	r.parked = nil
@@ -64,6 +65,18 @@ func (b *Board) Alive(place string, lives []Span) {
 			b.wait(h, b.due(h))
 		}
 	}
+}
+
+// before is what of spans is before an instant: that the clock was set back to it later, so those behind it were none of its time.
+func before(spans []span, at int64) []span {
+	for n := len(spans); n > 0 && spans[n-1].to > at; n-- {
+		if spans[n-1].from < at {
+			spans[n-1].to = at
+			break
+		}
+		spans = spans[:n-1]
+	}
+	return spans
 }
 
 // Down says that nothing could be heard from one instant to another, by none of the receivers.

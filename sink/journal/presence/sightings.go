@@ -3,6 +3,7 @@ package presence
 import (
 	"net/netip"
 	"path/filepath"
+	"time"
 
 	"hbjournal/sink/journal"
 )
@@ -91,6 +92,22 @@ func (s *Sightings) Reset() {
 		return
 	}
 	s.all, s.gaps = s.all[:0], s.gaps[:0]
+}
+
+// Begin is the instant of the first entry.
+func (s *Sightings) Begin() (at time.Time, ok bool) {
+	if len(s.all) == 0 {
+		return at, false
+	}
+	return instant(s.all[0].at), true
+}
+
+// End is the instant of the last entry.
+func (s *Sightings) End() (at time.Time, ok bool) {
+	if len(s.all) == 0 {
+		return at, false
+	}
+	return instant(s.all[len(s.all)-1].at), true
 }
 
 func (s *Sightings) nameOf(name []byte) int32 {
