@@ -254,7 +254,7 @@ func TestOnlyWhatAllArchiversConfirmedIsPurged(t *testing.T) {
 		t.Fatal(err)
 	}
 	talk := newTalk(o)
-	talk.progress(Position{Stream: "s", Offsets: map[int32]uint64{0: 100}}, map[string]uint64{"r1": 90, "r2": 100, "idle": 5})
+	talk.told = progress{Position{Stream: "s", Offsets: map[int32]uint64{0: 100}}, map[string]uint64{"r1": 90, "r2": 100, "idle": 5}}
 	f := func(first, want uint64, holding string) {
 		t.Helper()
 		if last, who := talk.confirmedByAll(first); last != want || who != holding {
@@ -291,7 +291,7 @@ func TestOnlyAnArchiverThatStandsStillIsSaidToHoldTheStream(t *testing.T) {
 	round := func(here, there uint64) {
 		t.Helper()
 		clock = clock.Add(purgeEvery)
-		talk.progress(Position{Stream: "s", Offsets: map[int32]uint64{0: here}}, map[string]uint64{"r1": here})
+		talk.told = progress{Position{Stream: "s", Offsets: map[int32]uint64{0: here}}, map[string]uint64{"r1": here}}
 		talk.hear(Change{"confirmed.b.r1", fmt.Appendf(nil, `{"to":"-/0000000000000000/0","seq":%d,"stream":"s"}`, there)})
 		if err := talk.purge(t.Context()); err != nil {
 			t.Fatal(err)

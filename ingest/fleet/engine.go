@@ -51,7 +51,7 @@ type Bucket interface {
 	// the bucket was made anew, so that what was put is gone.
 	Poll(ctx context.Context) (changes []Change, anew bool, err error)
 	// Purge removes all messages up to this one from the engine, none if it is 0, and returns the first that is left.
-	Purge(ctx context.Context, last uint64) (first uint64, err error)
+	Purge(ctx context.Context, stream string, last uint64) (first uint64, err error)
 	Close() error
 }
 

@@ -98,7 +98,7 @@ func (b *fakeBucket) Poll(context.Context) (changes []Change, anew bool, err err
 	return changes, anew, nil
 }
 
-func (b *fakeBucket) Purge(_ context.Context, last uint64) (uint64, error) {
+func (b *fakeBucket) Purge(_ context.Context, _ string, last uint64) (uint64, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.purged = max(b.purged, last)

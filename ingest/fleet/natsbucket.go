@@ -22,6 +22,7 @@ type NATSBucket struct {
 	pull    string
 	dials   int
 	created string
+	news    bool      // it is another bucket than before, and nobody was told yet
 	anew    time.Time // when all was read last
 }
 
@@ -62,19 +63,21 @@ func (b *NATSBucket) Poll(ctx context.Context) (changes []Change, anew bool, err
 		return nil, false, err
 	}
 	if b.sub == nil || b.dials != b.client.Dials() || time.Since(b.anew) > readAllEvery {
-		if anew, err = b.begin(ctx); err != nil {
+		if err := b.begin(ctx); err != nil {
 			return nil, false, err
 		}
 	}
 	changes, err = b.read(ctx)
 	if err != nil {
 		b.end()
+		return changes, false, err
 	}
-	return changes, anew, err
+	anew, b.news = b.news, false
+	return changes, anew, nil
 }
 
-// begin begins to read all keys, and reports whether the bucket is another one than before.
-func (b *NATSBucket) begin(ctx context.Context) (anew bool, err error) {
+// begin begins to read all keys.
+func (b *NATSBucket) begin(ctx context.Context) (err error) {
 	b.end()
 	var info stream.Info
 	err = b.client.API(ctx, "STREAM.INFO."+b.keyStream(), struct{}{}, &info)
@@ -82,22 +85,22 @@ func (b *NATSBucket) begin(ctx context.Context) (anew bool, err error) {
 		info, err = b.make(ctx)
 	}
 	if err != nil {
-		return false, fmt.Errorf("look at bucket %s: %w", b.bucket, err)
+		return fmt.Errorf("look at bucket %s: %w", b.bucket, err)
 	}
 	made, err := makeConsumer(ctx, &b.client, b.keyStream(), consumerConfig{Deliver: "last_per_subject", Filter: b.keyPrefix() + ">"})
 	if err != nil {
-		return false, err
+		return err
 	}
 	conn := b.client.Conn()
 	if b.sub, err = conn.SubscribeSync(conn.NewInbox()); err != nil {
-		return false, fmt.Errorf("read bucket %s: %w", b.bucket, err)
+		return fmt.Errorf("read bucket %s: %w", b.bucket, err)
 	}
 	b.pull = "$JS.API.CONSUMER.MSG.NEXT." + b.keyStream() + "." + made.Name
 	b.dials, b.anew = b.client.Dials(), time.Now()
 	created := info.Created.UTC().Format(time.RFC3339Nano)
-	anew = created != b.created
+	b.news = b.news || created != b.created
 	b.created = created
-	return anew, nil
+	return nil
 }
 
 // make makes the bucket, as safe as the stream is.
@@ -141,10 +144,13 @@ func (b *NATSBucket) read(ctx context.Context) (changes []Change, err error) {
 	}
 }
 
+// headerOperation says, in a message of a bucket, that its key was deleted.
+const headerOperation = "KV-Operation"
+
 // change takes a message of the bucket apart.
 func (b *NATSBucket) change(msg *nats.Msg) Change {
 	c := Change{Key: strings.TrimPrefix(msg.Subject, b.keyPrefix()), Value: msg.Data}
-	if msg.Header.Get("KV-Operation") != "" {
+	if msg.Header.Get(headerOperation) != "" {
 		c.Value = nil // It was deleted.
 	} else if c.Value == nil {
 		c.Value = []byte{}
@@ -153,11 +159,18 @@ func (b *NATSBucket) change(msg *nats.Msg) Change {
 }
 
 // Purge implements Bucket.
-func (b *NATSBucket) Purge(ctx context.Context, last uint64) (first uint64, err error) {
+func (b *NATSBucket) Purge(ctx context.Context, of string, last uint64) (first uint64, err error) {
 	if err := b.client.Dial(ctx); err != nil {
 		return 0, err
 	}
 	if last > 0 {
+		var now stream.Info
+		if err := b.client.API(ctx, "STREAM.INFO."+b.stream, struct{}{}, &now); err != nil {
+			return 0, fmt.Errorf("look at stream %s: %w", b.stream, err)
+		}
+		if now.Created.UTC().Format(time.RFC3339Nano) != of || now.State.Last < last {
+			return now.State.First, nil // It is another one, or was put back: these are not the messages that were dealt with.
+		}
 		var done stream.Purged
 		if err := b.client.API(ctx, "STREAM.PURGE."+b.stream, map[string]uint64{"seq": last + 1}, &done); err != nil {
 			return 0, fmt.Errorf("purge stream %s up to message %d: %w", b.stream, last, err)

@@ -113,9 +113,6 @@ func endOf(opt read.Options) (read.Cursor, error) {
 	return *ends[0], nil
 }
 
-// samePlace reports whether two positions are one: the stamp of a file may have changed meanwhile.
-func samePlace(a, b read.Cursor) bool { return a.First == b.First && a.Offset == b.Offset }
-
 // hasLines reports whether a journal has any file with something in it.
 func hasLines(opt read.Options) (bool, error) {
 	files, err := read.Files(opt.Dir, opt.Base)

@@ -29,10 +29,13 @@ func (t *talk) purge(ctx context.Context) error {
 		return nil
 	}
 	t.purged = now
-	first, err := t.bucket.Purge(ctx, 0)
+	first, err := t.bucket.Purge(ctx, "", 0)
 	if err != nil {
 		return err
 	}
+	t.mu.Lock()
+	of := t.told.position.Stream
+	t.mu.Unlock()
 	last, holding := t.confirmedByAll(first)
 	if holding == "" || last != t.heldAt {
 		t.heldAt, t.heldSince = last, now
@@ -43,7 +46,7 @@ func (t *talk) purge(ctx context.Context) error {
 	if last < first {
 		return nil
 	}
-	_, err = t.bucket.Purge(ctx, last)
+	_, err = t.bucket.Purge(ctx, of, last)
 	return err
 }
 
@@ -52,17 +55,17 @@ func (t *talk) purge(ctx context.Context) error {
 func (t *talk) confirmedByAll(first uint64) (last uint64, holding string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	last = t.done.position.Offsets[0]
+	last = t.told.position.Offsets[0]
 	for archiver, confirmed := range t.others {
 		if archiver == t.opts.Name {
 			continue
 		}
-		for receiver, offset := range t.done.last {
+		for receiver, offset := range t.told.last {
 			if offset < first {
 				continue
 			}
 			var theirs uint64
-			if c := confirmed[receiver]; c.Stream == t.done.position.Stream {
+			if c := confirmed[receiver]; c.Stream == t.told.position.Stream {
 				theirs = c.Sequence
 			}
 			if theirs < offset {

@@ -27,9 +27,10 @@ type receiver struct {
 	opt   read.Options
 	file  *rotate.File // nil: closed
 
-	place        // with all that waits in buf
-	safe   place // on the disk
-	known  bool  // place is right: it was read, or there was nothing yet
+	place         // with all that waits in buf
+	safe   place  // on the disk
+	passed uint64 // the last message that was left out because place is lost
+	known  bool   // place is right: it was read, or there was nothing yet
 	buf    []byte
 	tail   *tail // nil: nothing stands behind the position
 	looked bool  // for a tail

@@ -42,8 +42,8 @@ func (a *Archiver) round(ctx context.Context) error {
 			a.log.over("round", "what was received can be made durable again")
 		}
 	}
-	if full {
-		return errors.Join(errs...)
+	if full || ctx.Err() != nil { // What was not written because ctx ended is in no place, and not missed either.
+		return errors.Join(append(errs, ctx.Err())...)
 	}
 	if len(all) > 0 {
 		a.figures.count(func(f *Figures) { f.LastWrite = a.lastRound })
@@ -62,7 +62,10 @@ func (a *Archiver) tellProgress() {
 	}
 	last := make(map[string]uint64, len(a.receivers))
 	for name, r := range a.receivers {
-		if r.Stream == a.saved.Stream {
+		switch {
+		case !r.known && r.passed > 0:
+			last[name] = r.passed // Others may need it.
+		case r.Stream == a.saved.Stream:
 			last[name] = r.safe.Offset
 		}
 	}

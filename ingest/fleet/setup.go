@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/nats-io/nats.go"
+
 	"hbjournal/sink/forward/stream"
 )
 
@@ -90,7 +92,8 @@ func differences(want, is stream.Config) (all []string) {
 	return all
 }
 
-// Forget lets nothing be kept any more for an archiver, and reports whether there was one of that name.
+// Forget lets nothing be kept any more for an archiver, and reports whether there was one of that name. A mark of its end stays in the
+// bucket: of what is purged, those who read the bucket hear nothing.
 func (s Setup) Forget(ctx context.Context, archiver string) (found bool, err error) {
 	if err := stream.CheckName(archiver); err != nil {
 		return false, err
@@ -101,14 +104,28 @@ func (s Setup) Forget(ctx context.Context, archiver string) (found bool, err err
 		return false, err
 	}
 	prefix := "$KV." + s.Bucket + "."
-	for _, filter := range []string{
-		stream.Key(stream.KindConfirmed, archiver) + ".>", stream.Key(stream.KindAsk, archiver) + ".>", stream.Key(stream.KindArchiver, archiver),
-	} {
+	key := prefix + stream.Key(stream.KindArchiver, archiver)
+	registered, is, err := client.LastOn(ctx, "KV_"+s.Bucket, key)
+	if err != nil {
+		return false, fmt.Errorf("look for archiver %s in bucket %s: %w", archiver, s.Bucket, err)
+	}
+	found = is && len(registered.Message.Data) > 0
+	for _, kind := range []string{stream.KindConfirmed, stream.KindAsk} {
 		var done stream.Purged
-		if err := client.API(ctx, "STREAM.PURGE.KV_"+s.Bucket, map[string]string{"filter": prefix + filter}, &done); err != nil {
+		filter := prefix + stream.Key(kind, archiver) + ".>"
+		if err := client.API(ctx, "STREAM.PURGE.KV_"+s.Bucket, map[string]string{"filter": filter}, &done); err != nil {
 			return found, fmt.Errorf("remove the keys of archiver %s from bucket %s: %w", archiver, s.Bucket, err)
 		}
 		found = found || done.Count > 0
 	}
-	return found, nil
+	if !found {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, client.Timeout)
+	defer cancel()
+	ended := &nats.Msg{Subject: key, Header: nats.Header{headerOperation: {"DEL"}}}
+	if err := client.Ask(ctx, ended, &stream.Ack{}); err != nil {
+		return true, fmt.Errorf("tell the others in bucket %s that archiver %s is forgotten: %w", s.Bucket, archiver, err)
+	}
+	return true, nil
 }

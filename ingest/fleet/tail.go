@@ -22,34 +22,28 @@ type tail struct {
 	follower *read.Follower
 	block    read.Block
 	pos      int // in block.Data, of the next line
-	at, end  read.Cursor
+	at       read.Cursor
 }
 
 // openTail returns nil if there is nothing behind the position.
 func openTail(opt read.Options, own read.Cursor) (*tail, error) {
-	end, err := endOf(opt)
-	if err != nil || samePlace(own, end) {
-		return nil, err
-	}
 	follower, err := read.Follow(opt, own)
 	if err != nil {
 		return nil, err
 	}
-	return &tail{opt: opt, follower: follower, at: own, end: end}, nil
+	if behind, err := follower.Behind(); err != nil || behind == 0 {
+		return nil, errors.Join(err, follower.Close())
+	}
+	return &tail{opt: opt, follower: follower, at: own}, nil
 }
-
-// tailWithin is how long the next block is waited for, which is there.
-const tailWithin = 5 * time.Second
 
 // next returns the next line with its newline, and false if there is none.
 func (t *tail) next(ctx context.Context) (line []byte, ok bool, err error) {
 	for t.pos == len(t.block.Data) {
-		if samePlace(t.at, t.end) {
+		err := t.follower.Poll(ctx, &t.block)
+		if errors.Is(err, io.EOF) {
 			return nil, false, nil
 		}
-		ctx, cancel := context.WithTimeout(ctx, tailWithin)
-		err := t.follower.Read(ctx, &t.block)
-		cancel()
 		if err == nil && t.block.Fault != nil {
 			err = t.block.Fault
 		}

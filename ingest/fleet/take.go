@@ -89,6 +89,7 @@ func (a *Archiver) put(m Message) error {
 		return nil
 	}
 	if !a.knows(r, m, mark) {
+		r.passed = m.Offset
 		return nil
 	}
 	lines, err := a.lines(m, mark)

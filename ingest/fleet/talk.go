@@ -27,6 +27,7 @@ type talk struct {
 	said   map[string][]byte // by key: what was said last; again when the bucket is lost
 	unsaid map[string]bool   // of said, what is not in the bucket yet
 	done   progress
+	told   progress                                  // of done, what is confirmed in the bucket
 	heard  map[string]heard                          // by receiver
 	mine   map[string]stream.Confirmation            // of an earlier life, by receiver
 	others map[string]map[string]stream.Confirmation // by archiver and receiver: the last message that is confirmed
@@ -141,6 +142,9 @@ func (t *talk) round(ctx context.Context) error {
 	for _, c := range changes {
 		t.hear(c)
 	}
+	t.mu.Lock()
+	t.told = t.done // Its confirmations are told next; what is done meanwhile is not to be purged yet.
+	t.mu.Unlock()
 	if err := t.tell(ctx); err != nil {
 		return err
 	}

@@ -56,7 +56,8 @@ func (c *Client) Dial(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	dialer, async := &dialer{ctx: ctx, secure: c.TLS}, &LastError{}
+	each := min(c.Timeout, max(c.Timeout/time.Duration(max(1, len(c.Hosts)+len(c.seen))), enough)) // One that hangs leaves the others their time.
+	dialer, async := &dialer{ctx: ctx, each: each, secure: c.TLS}, &LastError{}
 	opts, err := c.options(dialer, async)
 	if err != nil {
 		return err
@@ -83,7 +84,7 @@ func (c *Client) options(dialer *dialer, async *LastError) (opts []nats.Option, 
 			return nil, err
 		}
 	}
-	opts = append(opts, nats.Name("hbjournal"), nats.NoReconnect(), nats.Timeout(c.Timeout), nats.SetCustomDialer(dialer),
+	opts = append(opts, nats.Name("hbjournal"), nats.NoReconnect(), nats.Timeout(dialer.each), nats.SetCustomDialer(dialer),
 		nats.SkipHostLookup(), // The dialer does it, and tries all addresses.
 		nats.MaxPingsOutstanding(2), nats.PingInterval(c.Timeout), nats.FlusherTimeout(c.Timeout),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { async.Put(err) }))
@@ -123,9 +124,13 @@ func (c *Client) Close() {
 	c.conn = nil
 }
 
+// enough is how long one server of several is waited for at least.
+const enough = 2 * time.Second
+
 // dialer dials until ctx ends, which then also breaks a connection that is still being made.
 type dialer struct {
 	ctx    context.Context
+	each   time.Duration               // for one server
 	secure func() (*tls.Config, error) // nil: as the server says
 	stops  []func() bool
 	failed error
@@ -133,15 +138,21 @@ type dialer struct {
 
 // Dial implements nats.CustomDialer.
 func (d *dialer) Dial(network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(d.ctx, d.each)
+	defer cancel()
 	var dialer net.Dialer
-	conn, err := dialer.DialContext(d.ctx, network, address)
+	conn, err := dialer.DialContext(ctx, network, address)
 	if err != nil {
 		d.failed = err
 		return nil, err
 	}
 	d.stops = append(d.stops, context.AfterFunc(d.ctx, func() { _ = conn.Close() }))
 	host, _, _ := net.SplitHostPort(address)
-	greeted, err := greet(d.ctx, conn, host, d.secure)
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	greeted, err := greet(ctx, conn, host, d.secure)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
 	if err != nil {
 		_ = conn.Close()
 		d.failed = err
