@@ -256,7 +256,7 @@ func (s slowly) DecryptReaderAt(src io.ReaderAt, size int64) (io.ReaderAt, int64
 }
 
 func TestAJournalThatTakesLongToReadIsNotSaidToHaveStoppedSealing(t *testing.T) {
-	const cadence = 20 * time.Millisecond
+	const cadence = 200 * time.Millisecond
 	f := newEncryptedFixture(t)
 	f.open()
 	before := f.sealer.Figures().Sealed
@@ -267,14 +267,14 @@ func TestAJournalThatTakesLongToReadIsNotSaidToHaveStoppedSealing(t *testing.T) 
 			select {
 			case <-done:
 				return
-			case <-time.After(cadence / 4):
+			case <-time.After(5 * time.Millisecond):
 				f.send(1)
 			}
 		}
 	}()
 	f.until("a checkpoint", func() bool { return f.sealer.Figures().Sealed > before })
 	v := verifyOnce(t, f.dir, f.vkey, func(o *seal.VerifyOptions) {
-		o.Cadence, o.Decrypter = cadence, slowly{f.identities, 20 * cadence}
+		o.Cadence, o.Decrypter = cadence, slowly{f.identities, 2 * cadence}
 	})
 	close(done)
 	<-ended
