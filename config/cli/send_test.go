@@ -124,8 +124,9 @@ func TestSendMixNumbersEveryMessage(t *testing.T) {
 func TestSendStopsAfterItsTime(t *testing.T) {
 	in := openInbox(t)
 	code, stderr := runSend(t, nil, "--to", in.addr(), "--rate", "100", "--duration", "35ms", "x")
-	if code != exitDone || !strings.Contains(stderr, "sent 4 messages") {
-		t.Errorf("got exit %d with %q, want 0 and 4 messages", code, stderr)
+	some := regexp.MustCompile(`^hbjournal: sent [1-4] messages?, `) // Fewer than four where the machine was busy.
+	if code != exitDone || !some.MatchString(stderr) {
+		t.Errorf("got exit %d with %q, want 0 and four messages at most", code, stderr)
 	}
 }
 
