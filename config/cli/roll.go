@@ -226,7 +226,8 @@ func livesOf(journals []read.Journal) (map[string][]presence.Span, error) {
 	return all, errors.Join(faults...)
 }
 
-// moment is the instant that hosts are judged by: now, or the end of the selection if that was before.
+// moment is the instant that hosts are judged by: now, or the end of the selection if that was before. Of what is followed, it is not
+// later than what was read.
 func (r *roll) moment() time.Time {
 	now := r.clock()
 	if until := r.options.Until; !until.IsZero() && until.Before(now) {

@@ -50,7 +50,8 @@ type Bucket interface {
 	// Poll returns what has changed since the last call. Anew says that it is all that there is: at the first call, and when
 	// the bucket was made anew, so that what was put is gone.
 	Poll(ctx context.Context) (changes []Change, anew bool, err error)
-	// Purge removes all messages up to this one from the engine, none if it is 0, and returns the first that is left.
+	// Purge removes all messages up to last from the engine, none if that is 0, and returns the first that is left. Stream is the
+	// one that last is a number of: from another one nothing is removed.
 	Purge(ctx context.Context, stream string, last uint64) (first uint64, err error)
 	Close() error
 }

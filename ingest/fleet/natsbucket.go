@@ -159,7 +159,7 @@ func (b *NATSBucket) change(msg *nats.Msg) Change {
 }
 
 // Purge implements Bucket.
-func (b *NATSBucket) Purge(ctx context.Context, of string, last uint64) (first uint64, err error) {
+func (b *NATSBucket) Purge(ctx context.Context, created string, last uint64) (first uint64, err error) {
 	if err := b.client.Dial(ctx); err != nil {
 		return 0, err
 	}
@@ -168,7 +168,7 @@ func (b *NATSBucket) Purge(ctx context.Context, of string, last uint64) (first u
 		if err := b.client.API(ctx, "STREAM.INFO."+b.stream, struct{}{}, &now); err != nil {
 			return 0, fmt.Errorf("look at stream %s: %w", b.stream, err)
 		}
-		if now.Created.UTC().Format(time.RFC3339Nano) != of || now.State.Last < last {
+		if now.Created.UTC().Format(time.RFC3339Nano) != created || now.State.Last < last {
 			return now.State.First, nil // It is another one, or was put back: these are not the messages that were dealt with.
 		}
 		var done stream.Purged

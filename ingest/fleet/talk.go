@@ -27,7 +27,7 @@ type talk struct {
 	said   map[string][]byte // by key: what was said last; again when the bucket is lost
 	unsaid map[string]bool   // of said, what is not in the bucket yet
 	done   progress
-	told   progress                                  // of done, what is confirmed in the bucket
+	told   progress                                  // what was done when confirmations were last put into the bucket
 	heard  map[string]heard                          // by receiver
 	mine   map[string]stream.Confirmation            // of an earlier life, by receiver
 	others map[string]map[string]stream.Confirmation // by archiver and receiver: the last message that is confirmed

@@ -2,6 +2,7 @@
 package deploy
 
 import (
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"io"
@@ -200,6 +201,15 @@ func servedMetrics(t *testing.T) (served []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	serve(t, server)
+	return slices.Concat(typesOf(t, server.Addr().String()), servedByPage(t), servedByArchive(t))
+}
+
+// serve serves until the test ends.
+func serve(t *testing.T, server interface {
+	Serve(ctx context.Context) error
+}) {
+	t.Helper()
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(t.Context()) }()
 	t.Cleanup(func() {
@@ -207,7 +217,6 @@ func servedMetrics(t *testing.T) (served []string) {
 			t.Error(err)
 		}
 	})
-	return slices.Concat(typesOf(t, server.Addr().String()), servedByPage(t), servedByArchive(t))
 }
 
 // servedByArchive lists the metrics of an archive.
@@ -217,13 +226,7 @@ func servedByArchive(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(t.Context()) }()
-	t.Cleanup(func() {
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
+	serve(t, server)
 	return typesOf(t, server.Addr().String())
 }
 
@@ -234,13 +237,7 @@ func servedByPage(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(t.Context()) }()
-	t.Cleanup(func() {
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
+	serve(t, server)
 	// Of hosts there are none here, so that their figure does not appear: TestMetricsHaveTheHosts of the page has it.
 	return append(typesOf(t, server.Addr().String()), "journal_host_last_seen_timestamp_seconds")
 }
