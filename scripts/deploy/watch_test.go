@@ -201,17 +201,15 @@ func servedMetrics(t *testing.T) (served []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve(t, server)
+	serve(t, server.Serve)
 	return slices.Concat(typesOf(t, server.Addr().String()), servedByPage(t), servedByArchive(t))
 }
 
-// serve serves until the test ends.
-func serve(t *testing.T, server interface {
-	Serve(ctx context.Context) error
-}) {
+// serve runs a server until the test ends.
+func serve(t *testing.T, run func(context.Context) error) {
 	t.Helper()
 	done := make(chan error, 1)
-	go func() { done <- server.Serve(t.Context()) }()
+	go func() { done <- run(t.Context()) }()
 	t.Cleanup(func() {
 		if err := <-done; err != nil {
 			t.Error(err)
@@ -226,7 +224,7 @@ func servedByArchive(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve(t, server)
+	serve(t, server.Serve)
 	return typesOf(t, server.Addr().String())
 }
 
@@ -237,7 +235,7 @@ func servedByPage(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve(t, server)
+	serve(t, server.Serve)
 	// Of hosts there are none here, so that their figure does not appear: TestMetricsHaveTheHosts of the page has it.
 	return append(typesOf(t, server.Addr().String()), "journal_host_last_seen_timestamp_seconds")
 }
