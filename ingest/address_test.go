@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"hbjournal/scripts/freeport"
 )
 
 func TestNetworksOfMappedIPv4AreIPv4(t *testing.T) {
@@ -71,17 +73,6 @@ func TestTheSameAddressTwiceIsSaidInEverySpelling(t *testing.T) {
 	f(false, ":0", "[::]:0")
 }
 
-// freePort is a port that is free for UDP over both families.
-func freePort(t *testing.T) int {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", ":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	return conn.LocalAddr().(*net.UDPAddr).Port
-}
-
 // reaches reports by which of its sockets, by index, the listener gets what is sent to host; -1: by none.
 func reaches(t *testing.T, l *Listener, host string, port int) int {
 	t.Helper()
@@ -105,7 +96,7 @@ func TestAnAddressOfIPv4TakesIPv4Alone(t *testing.T) {
 	if !hasIPv6() {
 		t.Skip("this machine has no IPv6")
 	}
-	port := freePort(t)
+	port := int(freeport.Must(t))
 	f := func(four, six int, hosts ...string) {
 		t.Helper()
 		addrs := make([]string, len(hosts))
@@ -141,7 +132,7 @@ func TestAProgramBesideOneThatHasIPv4TakesIPv6(t *testing.T) {
 	if !hasIPv6() {
 		t.Skip("this machine has no IPv6")
 	}
-	port := freePort(t)
+	port := int(freeport.Must(t))
 	other, err := Listen(Options{Addrs: []string{fmt.Sprintf("0.0.0.0:%d", port)}})
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"hbjournal/scripts/freeport"
 )
 
 // TestReadmeOfTheLivePageWorksAsWritten runs its three commands, each as in a terminal of its own, and opens the page.
@@ -19,7 +20,7 @@ func TestReadmeOfTheLivePageWorksAsWritten(t *testing.T) {
 	if len(lines) != 3 {
 		t.Fatalf("got %d commands, want three", len(lines))
 	}
-	dir, addr, receiver := t.TempDir(), freePort(t), freePort(t)
+	dir, addr, receiver := t.TempDir(), freeport.Must(t).Addr(), freeport.Must(t).Addr()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -27,7 +28,7 @@ func TestReadmeOfTheLivePageWorksAsWritten(t *testing.T) {
 	if err := os.Symlink(self, filepath.Join(dir, "hbjournal")); err != nil {
 		t.Fatal(err)
 	}
-	environ := []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "HOME=" + dir, "LISTEN_ADDR=" + receiver, "HTTP_ADDR=" + freePort(t), "WEB_ADDR=" + addr}
+	environ := []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "HOME=" + dir, "LISTEN_ADDR=" + receiver, "HTTP_ADDR=" + freeport.Must(t).Addr(), "WEB_ADDR=" + addr}
 	for _, line := range lines {
 		line = strings.Replace(line, "hbjournal send", "hbjournal send --to "+receiver, 1)
 		cmd := exec.CommandContext(t.Context(), "bash", "-c", line)
@@ -69,15 +70,4 @@ func TestReadmeOfTheLivePageWorksAsWritten(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-}
-
-// freePort is an address of this machine that nobody has.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"hbjournal/scripts/freeport"
 )
 
 // entryOf is an entry of a host, of now.
@@ -40,7 +42,7 @@ func writeEntry(t *testing.T, dir, host string) {
 // serveWeb starts `hbjournal web` with these arguments, and returns its address. It ends with the test.
 func serveWeb(t *testing.T, args ...string) string {
 	t.Helper()
-	addr := freePort(t)
+	addr := freeport.Must(t).Addr()
 	cmd := command(t, append([]string{"web", "--web-addr", addr}, args...)...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"hbjournal/scripts/freeport"
 )
 
 // rotated is a journal that a daemon writes in small files, and logrotate's stanza for it.
@@ -27,7 +29,7 @@ func newRotated(t *testing.T) *rotated {
 	program(t, "logrotate")
 	top := t.TempDir()
 	r := &rotated{
-		program: builtDaemon(t), addr: freePort(t),
+		program: builtDaemon(t), addr: freeport.Must(t).Addr(),
 		dir: filepath.Join(top, "journal"), stanza: filepath.Join(top, "stanza"), state: filepath.Join(top, "state"),
 	}
 	me, err := user.Current()

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"hbjournal/scripts/freeport"
 )
 
 // unitRoot is a directory that looks to systemd's tools like a machine on which the package is installed.
@@ -160,7 +162,7 @@ func TestSystemdHandsItsSocketOver(t *testing.T) {
 	activate := program(t, "systemd-socket-activate")
 	dir := t.TempDir()
 	daemon := builtDaemon(t)
-	addr := freePort(t)
+	addr := freeport.Must(t).Addr()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var log bytes.Buffer
@@ -219,15 +221,4 @@ func builtDaemon(t *testing.T) string {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	return daemon
-}
-
-// freePort is an address of this machine that nobody listens on.
-func freePort(t *testing.T) string {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	return conn.LocalAddr().String()
 }

@@ -20,6 +20,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"hbjournal/scripts/freeport"
 )
 
 // ship forwards the journal once, from its beginning.
@@ -70,21 +72,13 @@ func discard(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// freeAddr is an address that nobody listens at.
-func freeAddr() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return listener.Addr().String(), listener.Close()
-}
-
 // withNATS runs a server with an empty store while use works.
 func (b *bench) withNATS(ctx context.Context, use func(addr string) error) error {
-	addr, err := freeAddr()
+	port, err := freeport.Find()
 	if err != nil {
 		return err
 	}
+	addr := port.Addr()
 	store, conf := filepath.Join(b.dir, "nats"), filepath.Join(b.dir, "nats.conf")
 	text := fmt.Sprintf("listen: %q\njetstream { store_dir: %q, sync_interval: always, max_file_store: 8GB }\n", addr, store)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
@@ -96,10 +90,11 @@ func (b *bench) withNATS(ctx context.Context, use func(addr string) error) error
 
 // withVictoriaLogs runs a server with an empty store while use works.
 func (b *bench) withVictoriaLogs(ctx context.Context, use func(addr string) error) error {
-	addr, err := freeAddr()
+	port, err := freeport.Find()
 	if err != nil {
 		return err
 	}
+	addr := port.Addr()
 	store := filepath.Join(b.dir, "victorialogs")
 	defer os.RemoveAll(store)
 	return while(ctx, addr, func() error { return use(addr) }, b.victorialogs,

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"hbjournal/scripts/freeport"
 )
 
 const stopTime = 20 * time.Second // a contender that has not stopped by then is killed
@@ -108,9 +109,11 @@ func launch(ctx context.Context, c contender, parent string) (*process, error) {
 		return nil, err
 	}
 	p := &process{dir: dir, gone: make(chan error, 1)}
-	if p.port, err = freePort(); err != nil {
+	port, err := freeport.Find()
+	if err != nil {
 		return nil, err
 	}
+	p.port = int(port)
 	if p.cmd, err = c.start(dir, p.port); err != nil {
 		return nil, err
 	}
@@ -130,16 +133,6 @@ func launch(ctx context.Context, c contender, parent string) (*process, error) {
 		return nil, errors.Join(fmt.Errorf("start %s: %w: %s", c.name, err, bytes.TrimSpace(log)), p.stop())
 	}
 	return p, nil
-}
-
-// freePort is a UDP port of 127.0.0.1 that was free a moment ago.
-func freePort() (int, error) {
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Close()
-	return conn.LocalAddr().(*net.UDPAddr).Port, nil
 }
 
 // awaitPort waits until the port is in the kernel's table of sockets, then for the process to come to rest.

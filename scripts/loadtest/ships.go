@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"hbjournal/scripts/freeport"
 	"hbjournal/sink/forward"
 )
 
@@ -101,15 +102,15 @@ func (b *bench) startNATS(ctx context.Context) (addr string, stop func() error, 
 	if err != nil {
 		return "", nil, err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Find()
 	if err != nil {
 		return "", nil, err
 	}
-	addr = listener.Addr().String()
+	addr = port.Addr()
 	config, log := filepath.Join(dir, "conf"), filepath.Join(dir, "log")
 	text := fmt.Sprintf("listen: %q\nlog_file: %q\njetstream { store_dir: %q, sync_interval: always, max_file_store: 16GB }\n",
 		addr, log, filepath.Join(dir, "store"))
-	if err := errors.Join(listener.Close(), os.WriteFile(config, []byte(text), 0o600)); err != nil {
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return "", nil, err
 	}
 	cmd := exec.Command(b.nats, "-c", config)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -23,6 +22,8 @@ import (
 	"hbjournal/sink/journal/read"
 	"hbjournal/sink/life"
 	"hbjournal/sink/rotate"
+
+	"hbjournal/scripts/freeport"
 )
 
 // beat writes one heartbeat.
@@ -151,7 +152,7 @@ func TestBrowserNeitherMissesNorRepeatsALineOverRotationsAndRestarts(t *testing.
 	opt := sink.Options{Dir: dir, MaxBytes: 6000, MaxBackups: 5, Compress: "gzip"}
 	j := writer(t, opt)
 	page := oneJournal(dir)
-	page.Addr = freeAddr(t)
+	page.Addr = freeport.Must(t).Addr()
 	stop := serveOnce(t, page)
 	b := browser.New(t, 2*time.Minute)
 	b.Show("http://"+page.Addr, 1280, "light")
@@ -186,17 +187,6 @@ func TestBrowserNeitherMissesNorRepeatsALineOverRotationsAndRestarts(t *testing.
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// freeAddr is an address that a server can have again after it has ended.
-func freeAddr(tb testing.TB) string {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // serveOnce starts a server, which ends with the returned function or the test.

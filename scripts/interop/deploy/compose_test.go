@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"hbjournal/scripts/freeport"
 )
 
 // project is a compose file that has been brought up under a name of its own.
@@ -76,21 +77,6 @@ func (p project) containerOf(t *testing.T, service string) container {
 	return container{name: strings.TrimSpace(p.compose(t, "ps", "--quiet", service)), volume: p.name + "_journal"}
 }
 
-// freePort is a UDP and TCP port that nobody has right now.
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
-
 // wantReady waits until the daemon of the project is ready, by the probe of the file.
 func (p project) wantReady(t *testing.T) container {
 	t.Helper()
@@ -105,8 +91,8 @@ func (p project) wantReady(t *testing.T) container {
 func TestComposeWithTheHostsNetworkKeepsTheSendersAddresses(t *testing.T) {
 	t.Parallel()
 	needEngine(t)
-	addr := "127.0.0.1:" + freePort(t)
-	p := up(t, "host-network.yaml", "LISTEN_ADDR="+addr, "HTTP_ADDR=127.0.0.1:"+freePort(t))
+	addr := freeport.Must(t).Addr()
+	p := up(t, "host-network.yaml", "LISTEN_ADDR="+addr, "HTTP_ADDR=127.0.0.1:"+freeport.Must(t).String())
 	c := p.wantReady(t)
 	senders := []string{"127.0.0.1", "127.0.0.2", "127.1.2.3"}
 	for _, from := range senders {
@@ -132,8 +118,8 @@ func TestComposeWithAPublishedPortHidesTheSendersAndSaysSo(t *testing.T) {
 		t.Skip("it takes more than a minute until the daemon is sure")
 	}
 	needEngine(t)
-	port := freePort(t)
-	p := up(t, "published-port.yaml", "PUBLISH=127.0.0.1:"+port, "PUBLISH_HTTP=127.0.0.1:"+freePort(t))
+	port := freeport.Must(t).String()
+	p := up(t, "published-port.yaml", "PUBLISH=127.0.0.1:"+port, "PUBLISH_HTTP=127.0.0.1:"+freeport.Must(t).String())
 	c := p.wantReady(t)
 	gateway := strings.TrimSpace(output(t, "docker", "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}", c.name))
 	wantMeantToRun(t, c)
@@ -164,7 +150,7 @@ func TestComposeServesTheLivePageIfItIsAskedTo(t *testing.T) {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
 			needEngine(t)
-			receiver, page, status := "127.0.0.1:"+freePort(t), "127.0.0.1:"+freePort(t), "127.0.0.1:"+freePort(t)
+			receiver, page, status := freeport.Must(t).Addr(), freeport.Must(t).Addr(), freeport.Must(t).Addr()
 			p := up(t, file, "COMPOSE_PROFILES=web", c.daemon+"="+receiver, c.page+"="+page, "PUBLISH_HTTP="+status, "HTTP_ADDR="+status)
 			p.wantReady(t)
 			sendAllTheTime(t, newSender(t, receiver, ""))

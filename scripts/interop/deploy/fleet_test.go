@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"hbjournal/scripts/freeport"
 )
 
 // natsImage is what the tests tag the image of nats-server with.
@@ -54,7 +56,7 @@ func upFleet(t *testing.T) fleetProject {
 	if err := loadNATS(); err != nil {
 		t.Fatal(err)
 	}
-	one, two := freePort(t), freePort(t)
+	one, two := freeport.Must(t).String(), freeport.Must(t).String()
 	f := fleetProject{project: up(t, "fleet/fleet.yaml", "NATS_IMAGE="+natsImage, "PUBLISH_ONE=127.0.0.1:"+one, "PUBLISH_TWO=127.0.0.1:"+two)}
 	f.senders = map[string]*sender{"one": newSender(t, "127.0.0.1:"+one, ""), "two": newSender(t, "127.0.0.1:"+two, "")}
 	eventually(t, func() error { // It is started again until the cluster has a leader.

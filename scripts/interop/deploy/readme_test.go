@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"hbjournal/scripts/freeport"
 )
 
 // TestReadmeRunsAContainer runs the lines of README.md as they stand there, with names, ports and a directory of its own.
@@ -15,8 +17,8 @@ func TestReadmeRunsAContainer(t *testing.T) {
 	t.Parallel()
 	needEngine(t)
 	c := container{name: name(t), volume: newVolume(t)}
-	addr := "127.0.0.1:" + freePort(t)
-	environ := fmt.Sprintf("--env LISTEN_ADDR=%s --env HTTP_ADDR=127.0.0.1:%s ", addr, freePort(t))
+	addr := freeport.Must(t).Addr()
+	environ := fmt.Sprintf("--env LISTEN_ADDR=%s --env HTTP_ADDR=127.0.0.1:%s ", addr, freeport.Must(t).String())
 	lines := strings.NewReplacer(
 		"./image", t.TempDir(),
 		"--arch amd64", "--version "+version+" --arch "+runtime.GOARCH,

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"hbjournal/scripts/freeport"
 )
 
 // The names of stream and bucket.
@@ -37,7 +39,7 @@ func newCluster(t testing.TB, dir string, n int) *cluster {
 	t.Helper()
 	c := &cluster{}
 	for i := range n {
-		s := &server{client: freeAddr(t), routes: freeAddr(t), monitor: freeAddr(t), store: filepath.Join(dir, fmt.Sprintf("store%d", i))}
+		s := &server{client: freeport.Must(t).Addr(), routes: freeport.Must(t).Addr(), monitor: freeport.Must(t).Addr(), store: filepath.Join(dir, fmt.Sprintf("store%d", i))}
 		config := filepath.Join(dir, fmt.Sprintf("nats%d.conf", i))
 		s.process = newProcess(t, dir, fmt.Sprintf("nats%d", i), program("nats-server"), "--config", config)
 		c.servers = append(c.servers, s)

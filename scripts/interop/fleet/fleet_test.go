@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"hbjournal/scripts/freeport"
 )
 
 // A fleet is servers, receivers that ship to them, and archivers that write what they hold.
@@ -79,7 +81,7 @@ func (f *fleet) url(options string) string {
 // newReceiver makes a daemon whose journal has small files, of which none is ever pruned.
 func (f *fleet) newReceiver(t testing.TB, name, journal string, environ []string) *receiver {
 	t.Helper()
-	r := &receiver{journal: journal, addr: freeAddr(t), http: freeAddr(t)}
+	r := &receiver{journal: journal, addr: freeport.Must(t).Addr(), http: freeport.Must(t).Addr()}
 	r.process = newProcess(t, f.dir, name, program("hbjournal"), "serve")
 	r.environ = append([]string{
 		"RECEIVER_NAME=" + name, "JOURNAL_DIR=" + journal, "LISTEN_ADDR=" + r.addr, "HTTP_ADDR=" + r.http, "JOURNAL_MAX_SIZE=2MB",
@@ -93,7 +95,7 @@ func (f *fleet) newReceiver(t testing.TB, name, journal string, environ []string
 func (f *fleet) newArchiver(t testing.TB, name string, p plan) *archiver {
 	t.Helper()
 	i := len(f.archivers)
-	a := &archiver{journals: filepath.Join(f.dir, "archive-"+name), http: freeAddr(t)}
+	a := &archiver{journals: filepath.Join(f.dir, "archive-"+name), http: freeport.Must(t).Addr()}
 	if i < len(p.archivers) {
 		a.journals = p.archivers[i]
 	}

@@ -3,7 +3,6 @@ package fleet
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,26 +83,6 @@ func fromEnv(t testing.TB, name string, otherwise int) int {
 		t.Fatalf("%s: %v", name, err)
 	}
 	return n
-}
-
-// freeAddr is an address that nobody has, of TCP and UDP.
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		addr := l.Addr().String()
-		packets, err := net.ListenPacket("udp", addr)
-		_ = l.Close()
-		if err == nil {
-			_ = packets.Close()
-			return addr
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }
 
 // run runs a command that must succeed within a minute, and returns what it prints on standard output.

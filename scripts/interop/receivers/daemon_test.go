@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"hbjournal/scripts/freeport"
 )
 
 // freeUDP is a UDP port that nobody listens on now.
@@ -33,7 +35,7 @@ func TestTheDaemonForwardsWhatItReceivesOverItsOwnKills(t *testing.T) {
 	listen, dir := freeUDP(t), t.TempDir()
 	environ := []string{
 		"JOURNAL_DIR=" + dir, "LISTEN_ADDR=" + listen, "HTTP_ADDR=off", "JOURNAL_FSYNC=always", "RECEIVER_NAME=rx1",
-		"FORWARD_TO=victorialogs://" + v.addr() + "?batch_wait=50ms syslog+tcp://" + d.addr() + "?batch_wait=50ms loki://127.0.0.1:" + freePort(t),
+		"FORWARD_TO=victorialogs://" + v.addr() + "?batch_wait=50ms syslog+tcp://" + d.addr() + "?batch_wait=50ms loki://127.0.0.1:" + freeport.Must(t).String(),
 	}
 	seq := 0
 	for round := range 3 {

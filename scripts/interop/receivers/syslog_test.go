@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"hbjournal/scripts/freeport"
 )
 
 // A daemon is a receiver that can be ended and started again.
@@ -17,21 +19,6 @@ type daemon interface {
 	kill()
 	term()
 	texts() []string // one for each message that it has stored
-}
-
-// freePort is a port that nobody listens on now.
-func freePort(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }
 
 // syslogDaemon is rsyslogd or syslog-ng. Both write a line a message: MSGID, HOSTNAME and MSG.
@@ -92,7 +79,7 @@ func newRawRsyslog(t testing.TB, transport string) *syslogDaemon {
 func newRsyslogOf(t testing.TB, transport, line string) *syslogDaemon {
 	path := rsyslogd(t)
 	dir := t.TempDir()
-	d := &syslogDaemon{t: t, port: freePort(t), transport: transport, out: filepath.Join(dir, "out")}
+	d := &syslogDaemon{t: t, port: freeport.Must(t).String(), transport: transport, out: filepath.Join(dir, "out")}
 	modules := ""
 	input := fmt.Sprintf("module(load=\"imtcp\")\ninput(type=\"imtcp\" address=\"127.0.0.1\" port=%q ruleset=\"r\" addtlFrameDelimiter=\"0\")\n", d.port)
 	drivers := ""
@@ -132,7 +119,7 @@ func newRsyslogOf(t testing.TB, transport, line string) *syslogDaemon {
 func newSyslogNG(t testing.TB, transport string) *syslogDaemon {
 	root := unpackedRoot(t)
 	dir := t.TempDir()
-	d := &syslogDaemon{t: t, port: freePort(t), transport: transport, out: filepath.Join(dir, "out")}
+	d := &syslogDaemon{t: t, port: freeport.Must(t).String(), transport: transport, out: filepath.Join(dir, "out")}
 	security := ""
 	if transport == "tls" {
 		certs := certificates(t)

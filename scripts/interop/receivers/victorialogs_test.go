@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/tidwall/gjson"
+
+	"hbjournal/scripts/freeport"
 )
 
 // victoriaVersion is the release of VictoriaLogs that is built from its module.
@@ -52,7 +54,7 @@ type victoria struct {
 }
 
 func newVictoria(t testing.TB) *victoria {
-	v := &victoria{t: t, port: freePort(t), syslog: freePort(t), data: t.TempDir()}
+	v := &victoria{t: t, port: freeport.Must(t).String(), syslog: freeport.Must(t).String(), data: t.TempDir()}
 	v.run()
 	return v
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"hbjournal/sink/rotate"
+
+	"hbjournal/scripts/freeport"
 )
 
 // natsCluster runs three servers in this process.
@@ -20,7 +22,7 @@ func natsCluster(t *testing.T) (servers []*server.Server, hosts string) {
 	var routes, clients []string
 	ports := make([]int, 3)
 	for i := range ports {
-		ports[i] = freePort(t)
+		ports[i] = int(freeport.Must(t))
 		routes = append(routes, "nats://"+net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[i])))
 	}
 	for i := range ports {

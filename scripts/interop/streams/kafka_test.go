@@ -11,6 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"hbjournal/scripts/freeport"
 )
 
 // kafkaArgs are what a broker is started with.
@@ -72,7 +74,7 @@ func newKafka(t testing.TB) *kafkaEngine {
 // newKafkaIn is newKafka with its files in dir.
 func newKafkaIn(t testing.TB, dir string) *kafkaEngine {
 	t.Helper()
-	port := freePort(t)
+	port := int(freeport.Must(t))
 	p := newProxy(t, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	e := &kafkaEngine{t: t, args: kafkaArgs{Port: port, Says: p.port, Dir: dir}, proxy: p, parts: make(map[string]int)}
 	e.restart()

@@ -23,6 +23,8 @@ import (
 
 	"hbjournal/sink/forward"
 	"hbjournal/sink/rotate"
+
+	"hbjournal/scripts/freeport"
 )
 
 // selfSigned makes a certificate for 127.0.0.1, and the file that it may be trusted by.
@@ -97,7 +99,7 @@ func classOf(err error) forward.Class {
 func natsWith(t testing.TB, change func(*server.Options)) (addr string) {
 	t.Helper()
 	opt := &server.Options{
-		Host: "127.0.0.1", Port: freePort(t), JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
+		Host: "127.0.0.1", Port: int(freeport.Must(t)), JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
 	}
 	change(opt)
 	s, err := server.NewServer(opt)

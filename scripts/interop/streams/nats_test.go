@@ -11,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"hbjournal/scripts/freeport"
 )
 
 // natsArgs are what a nats-server is started with.
@@ -60,7 +62,7 @@ func newNATS(t testing.TB) *natsEngine {
 
 func newNATSOf(t testing.TB, args natsArgs) *natsEngine {
 	t.Helper()
-	args.Port = freePort(t)
+	args.Port = int(freeport.Must(t))
 	if args.Dir == "" {
 		args.Dir = t.TempDir()
 	}

@@ -4,9 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"testing"
+	"time"
+
+	"hbjournal/scripts/freeport"
 )
 
 // A Fault is what becomes of one request.
@@ -100,13 +105,13 @@ type HTTP struct {
 }
 
 // NewHTTP starts it. Plan may be nil.
-func NewHTTP(plan func(i int) Fault) *HTTP {
+func NewHTTP(t testing.TB, plan func(i int) Fault) *HTTP {
 	if plan == nil {
 		plan = func(int) Fault { return None }
 	}
 	h := &HTTP{bodies: make(map[string]string)}
 	h.faulty = &Faulty{Handler: http.HandlerFunc(h.take), Plan: plan}
-	h.server = httptest.NewServer(h.faulty)
+	h.server = serveAt(t, freeport.Must(t).Addr(), h.faulty)
 	h.URL = h.server.URL
 	return h
 }
@@ -162,4 +167,21 @@ func splitLines(text []byte) [][]byte {
 		return nil
 	}
 	return bytes.Split(bytes.TrimSuffix(text, []byte{'\n'}), []byte{'\n'})
+}
+
+// serveAt serves at an address, at which somebody may have listened before. A process that is being started holds that for a moment.
+func serveAt(t testing.TB, address string, handler http.Handler) *httptest.Server {
+	t.Helper()
+	listener, err := net.Listen("tcp", address)
+	for end := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(end); {
+		listener, err = net.Listen("tcp", address)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(handler)
+	_ = server.Listener.Close()
+	server.Listener = listener
+	server.Start()
+	return server
 }

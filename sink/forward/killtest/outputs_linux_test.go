@@ -19,6 +19,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"hbjournal/scripts/freeport"
 	"hbjournal/sink/forward"
 )
 
@@ -170,7 +171,7 @@ func (k stand) row(t testing.TB, plan func(int) Fault) (Row, *Faulty, *httptest.
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, answer)
 	})}
-	server := httptest.NewServer(faulty)
+	server := serveAt(t, freeport.Must(t).Addr(), faulty)
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
@@ -277,7 +278,7 @@ func TestEachReceiverThatIsGoneForAWhile(t *testing.T) {
 		child := r.Sender(j).Start(t)
 		j.Write(60)
 		eventually(t, "the sender is told that nobody listens", func() bool { return strings.Contains(child.Log(), `"class":"network"`) })
-		revived := listenAgain(t, address, faulty)
+		revived := serveAt(t, address, faulty)
 		defer revived.Close()
 		eventually(t, "all is there", func() bool { return len(r.Numbers(t)) >= 120 })
 		child.Stop(t)

@@ -32,7 +32,7 @@ func fileRow(t *testing.T) Row {
 
 // httpRow is the output http:// with a receiver that has faults.
 func httpRow(t *testing.T, plan func(int) Fault) (Row, *HTTP) {
-	h := NewHTTP(plan)
+	h := NewHTTP(t, plan)
 	t.Cleanup(h.Close)
 	t.Cleanup(func() {
 		if n := h.Unlike(); n > 0 {
@@ -131,7 +131,7 @@ func TestAReceiverOverHTTPThatIsGoneForAWhile(t *testing.T) {
 	child := r.Sender(j).Start(t)
 	j.Write(100)
 	eventually(t, "the sender is told that nobody listens", func() bool { return strings.Contains(child.Log(), `"class":"network"`) })
-	revived := listenAgain(t, address, h.faulty)
+	revived := serveAt(t, address, h.faulty)
 	defer revived.Close()
 	eventually(t, "all is there", func() bool { return len(r.Numbers(t)) >= 200 })
 	child.Stop(t)

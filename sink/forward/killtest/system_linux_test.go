@@ -1,9 +1,6 @@
 package killtest
 
 import (
-	"net"
-	"net/http"
-	"net/http/httptest"
 	"os/exec"
 	"syscall"
 	"testing"
@@ -22,18 +19,4 @@ func mount(t *testing.T, dir string) {
 			t.Errorf("umount: %v: %s", err, out)
 		}
 	})
-}
-
-// listenAgain serves where somebody listened before.
-func listenAgain(t *testing.T, address string, handler http.Handler) *httptest.Server {
-	t.Helper()
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewUnstartedServer(handler)
-	_ = server.Listener.Close()
-	server.Listener = listener
-	server.Start()
-	return server
 }

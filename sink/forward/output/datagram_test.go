@@ -11,13 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"hbjournal/scripts/freeport"
 	"hbjournal/sink/forward"
 )
 
 // newUDP is a socket that datagrams are sent to.
 func newUDP(t testing.TB) *net.UDPConn {
 	t.Helper()
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(freeport.Must(t))})
 	if err != nil {
 		t.Fatal(err)
 	}

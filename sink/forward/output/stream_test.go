@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"hbjournal/scripts/freeport"
 	"hbjournal/sink/forward"
 )
 
@@ -451,12 +452,7 @@ func copyFile(t testing.TB, from, to string) {
 }
 
 func TestAReceiverThatIsNotThereIsTroubleOfTheNetwork(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	listener.Close()
+	address := freeport.Must(t).Addr()
 	for _, url := range []string{"syslog+tcp://" + address, "syslog+tls://" + address, "cef+tcp://" + address, "gelf+tcp://" + address} {
 		err := mustTrouble(t, open(t, url), messages(t, `{}`), forward.Network)
 		if strings.Contains(err.Error(), "127.0.0.1") {
