@@ -26,9 +26,10 @@ type Archiver struct {
 	aside     *aside
 	log       saying
 
-	position  Position         // dealt with, as far as it waits in the receivers' buffers too
-	saved     Position         // on the disk
-	missed    map[int32]uint64 // per partition, the first message that a receiver which fails has not dealt with
+	position  Position // dealt with, as far as it waits in the receivers' buffers too
+	saved     Position // on the disk
+	again     bool     // messages that were missed can be read again
+	recalled  []*receiver
 	buffered  int64
 	dirty     map[*receiver]struct{}
 	lastRound time.Time
@@ -55,7 +56,7 @@ func Open(o Options) (*Archiver, error) {
 	}
 	a := &Archiver{
 		opts: o, lock: lock, receivers: make(map[string]*receiver), dirty: make(map[*receiver]struct{}),
-		missed: make(map[int32]uint64), log: saying{log: o.Log, now: o.Now},
+		log:   saying{log: o.Log, now: o.Now},
 		aside: &aside{path: filepath.Join(o.stateDir(), "aside.jsonl"), limit: o.AsideBytes},
 	}
 	a.controls, a.ended = make(chan control), make(chan struct{})
@@ -114,10 +115,7 @@ func (a *Archiver) loadPosition() (p Position) {
 
 // savePosition makes the position durable, unless it is.
 func (a *Archiver) savePosition() error {
-	p := a.position.clone()
-	for partition, first := range a.missed {
-		p.Offsets[partition] = min(p.Offsets[partition], first-1)
-	}
+	p := a.dealtWith()
 	if p.equal(a.saved) {
 		return nil
 	}

@@ -50,6 +50,7 @@ func (a *Archiver) obey(c control) {
 		if !r.known || r.missing {
 			continue
 		}
+		a.figures.moves() // A rotation compresses.
 		errs = append(errs, a.makeRoom([]*receiver{r}))
 		if err := c.do(r); err != nil {
 			errs = append(errs, fmt.Errorf("receiver %s: %w", r.name, err))

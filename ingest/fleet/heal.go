@@ -11,8 +11,74 @@ import (
 // askEvery is how often missing lines are asked for again.
 const askEvery = time.Minute
 
+// holdFor is how long the stream is kept from what it holds behind a hole on: the receiver may not have all of that any more when it
+// fills the hole. One that never comes back must not have the stream run full.
+const holdFor = 2 * askEvery
+
+// A hold is what the stream holds of one receiver behind a hole.
+type hold struct {
+	since  time.Time // when the hole was found; zero: there is none
+	from   firsts    // messages behind it
+	number int64     // of the first line in them; 0: there are none
+	gone   gone
+}
+
+// gone are lines that a receiver has said not to have any more.
+type gone struct {
+	journal  string
+	from, to int64
+	reason   string
+}
+
+// note notes a message behind the hole.
+func (h *hold) note(m Message, mark stream.Mark, now time.Time) {
+	if h.since.IsZero() {
+		h.since = now
+	}
+	if h.over(now) {
+		return
+	}
+	h.from.note(m.Partition, m.Offset)
+	if h.number == 0 || mark.Number < h.number {
+		h.number = mark.Number
+	}
+}
+
+// over reports whether the receiver had its time.
+func (h *hold) over(now time.Time) bool { return !h.since.IsZero() && now.Sub(h.since) > holdFor }
+
+// release lets the stream be purged.
+func (h *hold) release() { h.from, h.number = nil, 0 }
+
+// overtakes reports whether a message, which tells that the lines before it are gone, stands behind some that the stream holds.
+func (h *hold) overtakes(m stream.Mark) bool { return h.number > 0 && h.number < m.Number }
+
+// fills reports whether the lines from next up to those of a message are known to be gone, and why.
+func (h *hold) fills(next int64, m stream.Mark) (reason string, ok bool) {
+	g := h.gone
+	return g.reason, g.reason != "" && g.journal == m.Journal && g.from <= next && m.Number <= g.to
+}
+
+// releaseHolds lets the stream be purged of what waited for receivers that had their time.
+func (a *Archiver) releaseHolds(now time.Time) {
+	for _, r := range a.receivers {
+		if r.hold.number > 0 && r.hold.over(now) {
+			r.hold.release()
+			r.log.log.Warn().Int64("from", r.Number).Msg("the receiver does not send its missing lines; the stream is not kept for them any more")
+		}
+	}
+}
+
+// early has what the stream holds read before a message that overtakes it.
+func (a *Archiver) early(r *receiver, m Message, mark stream.Mark) {
+	r.hold.gone = gone{mark.Journal, mark.Gone.From, mark.Number, mark.Gone.Reason}
+	r.hold.note(m, mark, a.opts.Now())
+	a.again = true
+}
+
 // hole has the lines before a message sent again.
-func (a *Archiver) hole(r *receiver, mark stream.Mark) {
+func (a *Archiver) hole(r *receiver, m Message, mark stream.Mark) {
+	r.hold.note(m, mark, a.opts.Now())
 	if r.asked.IsZero() {
 		a.figures.count(func(f *Figures) { f.Holes++ })
 		r.log.log.Warn().Int64("from", r.Number).Int64("to", mark.Number).Msg("lines are missing in the stream; asking the receiver for them")
@@ -38,6 +104,8 @@ func (a *Archiver) ask(r *receiver, journalID string) {
 // healed notes that the next lines came.
 func (a *Archiver) healed(r *receiver) {
 	r.moved = a.opts.Now()
+	r.hold.since = time.Time{}
+	r.hold.release()
 	if r.asked.IsZero() {
 		return
 	}
@@ -51,13 +119,13 @@ const quiet = 10 * time.Second
 
 // compareFigures asks for what receivers say they have shipped and the stream does not give.
 func (a *Archiver) compareFigures() {
-	if a.talk == nil || len(a.missed) > 0 {
+	if a.talk == nil {
 		return
 	}
 	now := a.opts.Now()
 	for name, f := range a.talk.allFigures() {
 		r := a.receivers[name]
-		if r == nil || !r.known || r.Journal != f.Journal || f.Number <= r.Number || now.Sub(f.seen) < quiet || now.Sub(r.moved) < quiet {
+		if r == nil || !r.known || len(r.missed) > 0 || r.Journal != f.Journal || f.Number <= r.Number || now.Sub(f.seen) < quiet || now.Sub(r.moved) < quiet {
 			continue
 		}
 		if r.asked.IsZero() {

@@ -81,21 +81,18 @@ func (f placeFile) write(p place) error {
 // replaceSlots replaces the text in a file of slots, durably.
 func replaceSlots(path string, text []byte) error {
 	slots, _, err := durable.OpenSlots(path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrDamaged) {
-		slots, err = durable.CreateSlots(path, text)
-		if err != nil {
-			return err
-		}
-		return slots.Close()
-	}
-	if err != nil {
-		return err
-	}
-	err = slots.Write(text)
 	if err == nil {
-		err = slots.Sync()
+		if err = slots.Write(text); err == nil {
+			err = slots.Sync()
+		}
+		err = errors.Join(err, slots.Close())
 	}
-	return errors.Join(err, slots.Close())
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrDamaged) || errors.Is(err, durable.ErrRoom) {
+		if slots, err = durable.CreateSlots(path, text); err == nil {
+			err = slots.Close()
+		}
+	}
+	return err
 }
 
 // endOf is the position behind the last line of a journal.

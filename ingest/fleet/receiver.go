@@ -27,10 +27,12 @@ type receiver struct {
 	opt   read.Options
 	file  *rotate.File // nil: closed
 
-	place         // with all that waits in buf
-	safe   place  // on the disk
-	passed uint64 // the last message that was left out because place is lost
-	known  bool   // place is right: it was read, or there was nothing yet
+	place          // with all that waits in buf
+	safe   place   // on the disk
+	known  bool    // place is right: it was read, or there was nothing yet
+	lost   bool    // place is lost: it is not read again
+	recent *recent // lines by which a place that is lost may be found; nil: not looked at
+	passed uint64  // the last message that was left out because place is lost
 	buf    []byte
 	tail   *tail // nil: nothing stands behind the position
 	looked bool  // for a tail
@@ -39,8 +41,10 @@ type receiver struct {
 	first   uint64 // offset of the first message with lines in buf; 0: none has
 	written int    // bytes of buf that the last flush wrote
 	missing bool   // the journal cannot be written: nothing is taken
+	missed  firsts // messages that came meanwhile
 	retry   time.Time
 
+	hold  hold      // of the stream, if lines are missing
 	asked time.Time // when lines were last asked for; zero: none are missing
 	moved time.Time // when the number last went up
 	log   saying
@@ -67,6 +71,9 @@ func (r *receiver) load() error {
 	if r.known {
 		return nil
 	}
+	if r.lost {
+		return errNoPlace
+	}
 	p, err := r.placeFile().read()
 	if errors.Is(err, errNoPlace) {
 		filled, errLook := hasLines(r.opt)
@@ -77,6 +84,7 @@ func (r *receiver) load() error {
 			p, err = place{}, nil
 		}
 	}
+	r.lost = errors.Is(err, errNoPlace)
 	if err != nil {
 		return err
 	}
@@ -86,18 +94,29 @@ func (r *receiver) load() error {
 
 // settle takes p for the place.
 func (r *receiver) settle(p place) {
-	r.place, r.safe, r.known = p, p, true
+	r.place, r.safe, r.known, r.lost, r.recent = p, p, true, false, nil
 	if p.Sealed {
 		r.copy.Sealed()
 	}
+}
+
+// lose gives up the place.
+func (r *receiver) lose() {
+	of := place{chain: chain{Journal: r.Journal}, First: r.First, Sealed: r.Sealed}
+	r.place, r.safe, r.known, r.lost = of, of, false, true
 }
 
 // take deals with a message of a place in the engine, whose lines are given with their newlines. What it adds waits until
 // flush. A hole that nobody can be asked about is a gap.
 func (r *receiver) take(m stream.Mark, lines []byte, at place, canAsk bool) (judged, error) {
 	j := r.judge(m)
-	if j.verdict == hole && !canAsk {
-		j = judged{verdict: fits, lost: m.Number - r.Number}
+	reason := m.Gone.Reason
+	if j.verdict == hole {
+		if why, ok := r.hold.fills(r.Number, m); ok || !canAsk {
+			j, reason = judged{verdict: fits, lost: m.Number - r.Number}, cmp.Or(why, reasonHole)
+		}
+	} else if j.lost > 0 && r.hold.overtakes(m) {
+		return judged{verdict: early}, nil
 	}
 	if j.verdict == fits {
 		rest, before := skipLines(lines, j.skip)
@@ -105,14 +124,13 @@ func (r *receiver) take(m stream.Mark, lines []byte, at place, canAsk bool) (jud
 			return j, err
 		}
 		if j.lost > 0 {
-			reason := cmp.Or(m.Gone.Reason, reasonHole)
 			r.note(journal.GapNote{Reason: reason, Lost: uint64(j.lost), First: r.LastAt, Last: timeOf(lines)}.Append(nil), lines)
 		}
 		r.seen(rest)
 		r.buf = append(r.buf, rest...)
 		r.chain, r.LastAt = r.behind(m), timeOf(lastLine(lines))
 	}
-	if j.verdict != hole && j.verdict != foreign {
+	if j.verdict == fits || j.verdict == copied {
 		r.Stream, r.Partition, r.Offset = at.Stream, at.Partition, at.Offset
 	}
 	return j, nil
@@ -271,9 +289,13 @@ func (r *receiver) cut() error {
 	return errors.Join(err, r.open())
 }
 
-// probe sees whether the journal can be written.
+// probe sees whether the journal can be written, or that this waits for a message which tells where the place is.
 func (r *receiver) probe() error {
-	if err := r.load(); err != nil {
+	err := r.load()
+	if errors.Is(err, errNoPlace) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	if err := r.open(); err != nil {

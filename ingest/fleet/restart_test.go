@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -197,6 +198,46 @@ func (b *busyBucket) Put(ctx context.Context, key string, value []byte) error {
 		f()
 	}
 	return b.fakeBucket.Put(ctx, key, value)
+}
+
+// pickyBucket may not be written under some keys.
+type pickyBucket struct {
+	*fakeBucket
+	refused []string
+}
+
+func (b *pickyBucket) Put(ctx context.Context, key string, value []byte) error {
+	if slices.Contains(b.refused, key) {
+		return errors.New("permissions violation")
+	}
+	return b.fakeBucket.Put(ctx, key, value)
+}
+
+func TestAKeyThatMayNotBePutHoldsUpNoOther(t *testing.T) {
+	a := newArchive(t)
+	o := a.options()
+	b := &pickyBucket{a.bucket, []string{"archiver.a", "ask.a.rx"}}
+	o.Bucket = b
+	o, err := o.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	talk := newTalk(o)
+	talk.ask("rx", stream.Request{Journal: "j", ID: "1"})
+	talk.confirm("rx", stream.Confirmation{Journal: "j", Number: 10})
+	for range len(b.refused) + 1 {
+		if err := talk.round(t.Context()); err == nil {
+			t.Error("no error")
+		}
+	}
+	var c stream.Confirmation
+	if !b.get(t, "confirmed.a.rx", &c) || c.Number != 10 {
+		t.Errorf("confirmed %+v", c)
+	}
+	b.refused = nil
+	if err := talk.round(t.Context()); err != nil || len(talk.failed) > 0 {
+		t.Errorf("got %v, and %v failed", err, talk.failed)
+	}
 }
 
 func TestNothingIsPurgedThatIsNotConfirmedInTheBucket(t *testing.T) {

@@ -83,6 +83,7 @@ func (a *Archiver) flush(ctx context.Context, some []*receiver) []error {
 			defer func() { <-limit }()
 			before := len(r.buf)
 			errs[i] = r.flush(ctx)
+			a.figures.moves()
 			r.written = before - len(r.buf)
 		})
 	}
@@ -113,17 +114,14 @@ func (a *Archiver) leave(r *receiver, err error) {
 	delete(a.dirty, r)
 	a.buffered -= int64(len(r.buf))
 	if r.first > 0 {
-		a.miss(r.Partition, r.first)
+		r.missed.note(r.Partition, r.first)
 	}
 	r.first, r.missing, r.retry = 0, true, a.opts.Now()
 	_ = r.close()
 	r.forget()
-}
-
-// miss notes a message that has to be read again when its receiver's journal can be written.
-func (a *Archiver) miss(partition int32, offset uint64) {
-	if first, ok := a.missed[partition]; !ok || offset < first {
-		a.missed[partition] = offset
+	if errors.Is(err, errNoPlace) {
+		r.lose()
+		r.retry = time.Time{} // What comes again tells where the place is.
 	}
 }
 
@@ -173,6 +171,7 @@ func (a *Archiver) tick() {
 	a.lastTick = now
 	a.tellReceivers()
 	a.compareFigures()
+	a.releaseHolds(now)
 	a.retry(now)
 }
 
@@ -190,9 +189,8 @@ func (a *Archiver) tellReceivers() {
 	a.figures.count(func(f *Figures) { f.Receivers, f.Waiting, f.Failing = len(a.receivers), waiting, failing })
 }
 
-// retry looks whether the journals of receivers that were left can be written again, and reads on from where they were left then.
+// retry looks whether the journals of receivers that were left can be written again, and goes back to what they have missed then.
 func (a *Archiver) retry(now time.Time) {
-	again := false
 	for _, r := range a.receivers {
 		if !r.missing || now.Sub(r.retry) < retryEvery {
 			continue
@@ -202,16 +200,9 @@ func (a *Archiver) retry(now time.Time) {
 			r.log.warn("flush", err, "the journal cannot be written; going on without this receiver, and trying again")
 			continue
 		}
-		r.missing, again = false, true
+		r.missing, a.again = false, true
 	}
-	if !again || len(a.missed) == 0 {
-		return
+	if a.again {
+		a.goBack()
 	}
-	behind := a.position.clone()
-	for partition, first := range a.missed {
-		behind.Offsets[partition] = min(behind.Offsets[partition], first-1)
-	}
-	clear(a.missed)
-	a.position = behind
-	a.turn = a.reading.seek(behind)
 }

@@ -29,12 +29,19 @@ type tail struct {
 func openTail(opt read.Options, own read.Cursor) (*tail, error) {
 	follower, err := read.Follow(opt, own)
 	if err != nil {
-		return nil, err
+		return nil, unreadable(err)
 	}
-	if behind, err := follower.Behind(); err != nil || behind == 0 {
-		return nil, errors.Join(err, follower.Close())
+	t := &tail{opt: opt, follower: follower, at: own}
+	_, ok, err := t.next(context.Background())
+	if errors.Is(err, read.ErrEncrypted) {
+		if behind, errBehind := follower.Behind(); errBehind == nil && behind == 0 {
+			err = nil // The position is at the end of all, and what stands before that is not needed.
+		}
 	}
-	return &tail{opt: opt, follower: follower, at: own}, nil
+	if err != nil || !ok {
+		return nil, errors.Join(err, t.close())
+	}
+	return t, nil
 }
 
 // next returns the next line with its newline, and false if there is none.
@@ -48,7 +55,7 @@ func (t *tail) next(ctx context.Context) (line []byte, ok bool, err error) {
 			err = t.block.Fault
 		}
 		if err != nil {
-			return nil, false, fmt.Errorf("read what stands behind the position: %w", err)
+			return nil, false, fmt.Errorf("read what stands behind the position: %w", unreadable(err))
 		}
 		t.pos = 0
 		if len(t.block.Data) > 0 {
@@ -60,6 +67,16 @@ func (t *tail) next(ctx context.Context) (line []byte, ok bool, err error) {
 		rest = rest[:i+1]
 	}
 	return rest, true, nil
+}
+
+// unreadable has an error wrap errNoPlace too if a file is the cause: one was pruned before it was compared, or is damaged, or
+// encrypted. What stands behind the place is then never known, and another place has to be found.
+func unreadable(err error) error {
+	var fault *read.CorruptError
+	if errors.As(err, &fault) {
+		return fmt.Errorf("%w: %w", errNoPlace, err)
+	}
+	return err
 }
 
 // pass goes behind the line that next gave.

@@ -30,7 +30,7 @@ func (a *Archiver) began(at Position) {
 	if at.Stream != a.position.Stream && a.position.Stream != "" {
 		a.opts.Log.Warn().Str("was", a.position.Stream).Str("is", at.Stream).
 			Msg("the stream is another one than before; all that it holds is compared with what is here")
-		clear(a.missed)
+		a.forgetMissed()
 	}
 	a.position = at.clone()
 }
@@ -85,16 +85,16 @@ func (a *Archiver) put(m Message) error {
 	}
 	r := a.receiver(m.Receiver)
 	if r.missing {
-		a.miss(m.Partition, m.Offset)
-		return nil
-	}
-	if !a.knows(r, m, mark) {
-		r.passed = m.Offset
+		r.missed.note(m.Partition, m.Offset)
 		return nil
 	}
 	lines, err := a.lines(m, mark)
 	if err != nil {
 		return err
+	}
+	if !a.knows(r, m, mark, lines) {
+		r.passed = m.Offset
+		return nil
 	}
 	return a.add(r, m, mark, lines)
 }
@@ -129,10 +129,10 @@ func (a *Archiver) receiver(name string) *receiver {
 
 // knows makes sure that the receiver's place is known. A message of a receiver whose journal cannot be read is read again when
 // it can; for one whose place is lost the receiver is asked.
-func (a *Archiver) knows(r *receiver, m Message, mark stream.Mark) bool {
+func (a *Archiver) knows(r *receiver, m Message, mark stream.Mark, lines []byte) bool {
 	err := r.load()
 	if errors.Is(err, errNoPlace) {
-		err = a.recover(r, mark)
+		err = a.recover(r, mark, lines)
 	}
 	if err == nil {
 		return true
@@ -140,18 +140,18 @@ func (a *Archiver) knows(r *receiver, m Message, mark stream.Mark) bool {
 	r.log.warn("place", err, "nothing is written for this receiver")
 	if !errors.Is(err, errNoPlace) {
 		r.missing, r.retry = true, a.opts.Now()
-		a.miss(m.Partition, m.Offset)
+		r.missed.note(m.Partition, m.Offset)
 	}
 	return false
 }
 
 // add gives the lines of a message to its receiver.
 func (a *Archiver) add(r *receiver, m Message, mark stream.Mark, lines []byte) error {
+	before := len(r.buf)
 	if r.Journal != "" && mark.Journal != r.Journal && a.talk != nil && a.talk.owns(r.name, mark.Journal, r.Journal) {
 		r.log.log.Warn().Str("journal", mark.Journal).Str("before", r.Journal).Msg("another journal goes on under this receiver's name, as it was told to")
 		r.takeOver(mark.Journal, lines)
 	}
-	before := len(r.buf)
 	j, err := r.take(mark, lines, place{Stream: a.position.Stream, Partition: m.Partition, Offset: m.Offset}, a.talk != nil)
 	if err != nil {
 		return &foreignError{foreignLines, err}
@@ -163,7 +163,9 @@ func (a *Archiver) add(r *receiver, m Message, mark stream.Mark, lines []byte) e
 	case copied:
 		a.figures.count(func(f *Figures) { f.Copies += uint64(mark.Lines) })
 	case hole:
-		a.hole(r, mark)
+		a.hole(r, m, mark)
+	case early:
+		a.early(r, m, mark)
 	case fits:
 		a.figures.count(func(f *Figures) {
 			f.Lines += uint64(mark.Lines - j.skip)

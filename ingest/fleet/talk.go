@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,6 +19,8 @@ type talk struct {
 	purged    time.Time // when it was last looked what can be
 	heldAt    uint64    // the message up to which another archiver had confirmed all then
 	heldSince time.Time // since when that is so
+
+	failed    map[string]int // by key: how often it could not be put, since it was
 
 	opts   Options
 	bucket Bucket
@@ -42,7 +45,7 @@ type heard struct {
 
 func newTalk(o Options) *talk {
 	t := &talk{
-		heldSince: o.Now(),
+		heldSince: o.Now(), failed: make(map[string]int),
 
 		opts: o, bucket: o.Bucket, log: saying{log: o.Log, now: o.Now},
 		said: make(map[string][]byte), unsaid: make(map[string]bool), heard: make(map[string]heard),
@@ -161,11 +164,13 @@ func (t *talk) again() {
 	clear(t.others)
 }
 
-// tell puts into the bucket what is not there yet. Each key is put once a round at most, with its last value.
+// tell puts into the bucket what is not there yet, up to the first error. Each key is put once a round at most, with its last value.
+// Those that could not be put before come last: one that may not be put holds up no other.
 func (t *talk) tell(ctx context.Context) error {
 	t.mu.Lock()
 	keys := slices.Sorted(maps.Keys(t.unsaid))
 	t.mu.Unlock()
+	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(t.failed[a], t.failed[b]) })
 	for _, key := range keys {
 		t.mu.Lock()
 		text := t.said[key]
@@ -175,8 +180,10 @@ func (t *talk) tell(ctx context.Context) error {
 			t.mu.Lock()
 			t.unsaid[key] = true
 			t.mu.Unlock()
+			t.failed[key]++
 			return fmt.Errorf("put %s: %w", key, err)
 		}
+		delete(t.failed, key)
 	}
 	return nil
 }

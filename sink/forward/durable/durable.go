@@ -24,14 +24,23 @@ var ErrInUse = errors.New("another process holds it")
 // ErrDamaged is wrapped by errors of slots that hold no whole text.
 var ErrDamaged = errors.New("the file is damaged: neither of its two texts is whole")
 
-// MaxText is how long a text in Slots may be, in bytes.
-const MaxText = slotSize - 32
+// ErrRoom is wrapped by the error of Write about a text that is too long for the slots of a file: CreateSlots makes larger ones.
+var ErrRoom = errors.New("it does not fit")
 
-const slotSize = 4096
+// MaxText is how long a text in Slots may be, in bytes.
+const MaxText = largestSlot - slotFrame
+
+// A slot has one of these sizes, or one of their doubles between: those of a file are as large as its first text needs.
+const (
+	smallestSlot = 4 << 10
+	largestSlot  = 1 << 20
+	slotFrame    = 32 // of it are for the number, the checksum and the newline
+)
 
 // Slots is an open file of that kind.
 type Slots struct {
 	file    *os.File
+	size    int64 // of a slot
 	seq     uint64
 	slot    int64 // that is written to: never the one with the last text that is durable
 	written bool  // and not durable yet
@@ -44,14 +53,15 @@ func OpenSlots(path string) (s *Slots, text []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	seq, slot, text, err := readSlots(file)
+	s, text, err = readSlots(file)
 	if err == nil {
 		err = SyncData(file) // Whoever wrote it may have been killed before he did.
 	}
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("read %s: %w", path, err), file.Close())
 	}
-	return &Slots{file: file, seq: seq, slot: 1 - slot}, text, nil
+	s.file = file
+	return s, text, nil
 }
 
 // ReadSlots returns the text in the file, which another process may have open.
@@ -61,7 +71,7 @@ func ReadSlots(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	_, _, text, err := readSlots(file)
+	_, text, err := readSlots(file)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
@@ -70,7 +80,10 @@ func ReadSlots(path string) ([]byte, error) {
 
 // CreateSlots makes the file with its first text, at once or not at all, in place of any that is there.
 func CreateSlots(path string, text []byte) (*Slots, error) {
-	s := &Slots{seq: 1}
+	s := &Slots{size: smallestSlot, seq: 1}
+	for s.size < largestSlot && len(text) > int(s.size)-slotFrame {
+		s.size *= 2
+	}
 	if err := s.encode(text); err != nil {
 		return nil, err
 	}
@@ -90,7 +103,7 @@ func (s *Slots) Write(text []byte) error {
 		return err
 	}
 	s.written = true
-	_, err := s.file.WriteAt(s.buf, s.slot*slotSize)
+	_, err := s.file.WriteAt(s.buf, s.slot*s.size)
 	return err
 }
 
@@ -113,34 +126,39 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // encode puts into buf: number, text, checksum of both, and spaces up to the newline.
 func (s *Slots) encode(text []byte) error {
-	if len(text) > MaxText || bytes.ContainsRune(text, '\n') {
-		return fmt.Errorf("a text of %d bytes does not fit on a line of %d", len(text), MaxText)
+	if len(text) > int(s.size)-slotFrame || bytes.ContainsRune(text, '\n') {
+		return fmt.Errorf("a text of %d bytes, on a line of %d: %w", len(text), s.size-slotFrame, ErrRoom)
 	}
 	s.buf = strconv.AppendUint(s.buf[:0], s.seq, 10)
 	s.buf = append(append(s.buf, ' '), text...)
 	s.buf = fmt.Appendf(s.buf, " %08x", crc32.Checksum(s.buf, castagnoli))
-	s.buf = append(s.buf, bytes.Repeat([]byte{' '}, slotSize-1-len(s.buf))...)
+	s.buf = append(s.buf, bytes.Repeat([]byte{' '}, int(s.size)-1-len(s.buf))...)
 	s.buf = append(s.buf, '\n')
 	return nil
 }
 
-// readSlots returns the newer text of the two, and which one it is.
-func readSlots(file io.Reader) (seq uint64, slot int64, text []byte, err error) {
-	both, err := io.ReadAll(io.LimitReader(file, 2*slotSize))
+// readSlots returns the newest whole text, and slots of which the other is written next.
+func readSlots(file io.Reader) (*Slots, []byte, error) {
+	all, err := io.ReadAll(io.LimitReader(file, 2*largestSlot))
 	if err != nil {
-		return 0, 0, nil, err
+		return nil, nil, err
 	}
-	var i int64
-	for part := range slices.Chunk(both, slotSize) {
-		if n, t, ok := decode(part); ok && n > seq {
-			seq, slot, text = n, i, t
+	s, newest := &Slots{}, []byte(nil)
+	for size := smallestSlot; size <= min(len(all), largestSlot); size *= 2 {
+		i := int64(0)
+		for part := range slices.Chunk(all, size) {
+			if seq, text, ok := decode(part); ok && seq > s.seq {
+				s.size, s.seq, s.slot, newest = int64(size), seq, 1-i, text
+			}
+			if i++; i == 2 {
+				break
+			}
 		}
-		i++
 	}
-	if seq == 0 {
-		return 0, 0, nil, ErrDamaged
+	if s.seq == 0 {
+		return nil, nil, ErrDamaged
 	}
-	return seq, slot, text, nil
+	return s, newest, nil
 }
 
 // decode is the inverse of encode.

@@ -10,8 +10,14 @@ import (
 )
 
 func TestATextIsTheOldOrTheNewOneWhateverWasTorn(t *testing.T) {
+	for _, first := range []string{"one", strings.Repeat("one", smallestSlot)} {
+		wantOldOrNew(t, first)
+	}
+}
+
+func wantOldOrNew(t *testing.T, first string) {
 	path := filepath.Join(t.TempDir(), "slots")
-	s, err := CreateSlots(path, []byte("one"))
+	s, err := CreateSlots(path, []byte(first))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +39,7 @@ func TestATextIsTheOldOrTheNewOneWhateverWasTorn(t *testing.T) {
 		}
 		for cut := 0; cut <= len(after); cut += 97 {
 			torn := append(append([]byte{}, after[:cut]...), before[cut:]...)
-			_, _, got, err := readSlots(strings.NewReader(string(torn)))
+			_, got, err := readSlots(strings.NewReader(string(torn)))
 			if err != nil || string(got) != text && string(got) != string(old) {
 				t.Fatalf("cut at %d: got %q, %v; want %q or %q", cut, got, err, old, text)
 			}
@@ -55,7 +61,7 @@ func TestSlotsThatCannotBeBelieved(t *testing.T) {
 	if _, _, err := OpenSlots(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing: got %v", err)
 	}
-	for _, text := range []string{"", "\n", "1 x 00000000\n", strings.Repeat(" ", 2*slotSize), strings.Repeat("9", 3*slotSize)} {
+	for _, text := range []string{"", "\n", "1 x 00000000\n", strings.Repeat(" ", 2*smallestSlot), strings.Repeat("9", 3*smallestSlot), strings.Repeat("9", 3*largestSlot)} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -68,8 +74,11 @@ func TestSlotsThatCannotBeBelieved(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if err := s.Write(make([]byte, MaxText+1)); err == nil {
-		t.Error("a text that is too long was taken")
+	if err := s.Write(make([]byte, smallestSlot)); !errors.Is(err, ErrRoom) {
+		t.Errorf("a text that is longer than the slots: got %v, want ErrRoom", err)
+	}
+	if _, err := CreateSlots(path, make([]byte, MaxText+1)); !errors.Is(err, ErrRoom) {
+		t.Errorf("a text that is longer than any slot: got %v, want ErrRoom", err)
 	}
 }
 
@@ -118,8 +127,8 @@ func TestWhatIsNotDurableYetDoesNotTakeThePlaceOfWhatIs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		copy(text[s.slot*slotSize:], make([]byte, slotSize))
-		if _, _, got, err := readSlots(strings.NewReader(string(text))); err != nil || string(got) != "durable" {
+		copy(text[s.slot*s.size:], make([]byte, s.size))
+		if _, got, err := readSlots(strings.NewReader(string(text))); err != nil || string(got) != "durable" {
 			t.Errorf("after a power cut: got %q, %v", got, err)
 		}
 		if err := s.Close(); err != nil {
