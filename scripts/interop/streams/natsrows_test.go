@@ -130,8 +130,8 @@ func TestNATSGoesOnAfterAPurge(t *testing.T) {
 	batch = forward.NewBatch(journalID, 100, at)
 	add(100, 200)
 	_, err = out.Send(t.Context(), batch)
-	if err == nil {
-		t.Fatal("what was seen last is gone, and it was not noticed")
+	if err == nil || !strings.Contains(err.Error(), "if archivers read it, name them with archivers=") {
+		t.Fatalf("what was seen last is gone: got %v, want trouble with advice", err)
 	}
 	if _, ok, err := out.Position(t.Context(), journalID); ok || err != nil {
 		t.Fatalf("after the purge: got %v, %v; want no position, so that the one kept here counts", ok, err)

@@ -259,7 +259,11 @@ func (n *natsOutput) settle(ctx context.Context, sent stream.Mark, why error) er
 		n.last, n.known = 0, true
 		return errPurged
 	}
-	return n.trouble(forward.Server, fmt.Errorf("the stream holds nothing of %s any more: it was purged or made anew: %w", n.subject, why))
+	advice := ""
+	if len(n.archivers) == 0 {
+		advice = "; if archivers read it, name them with archivers="
+	}
+	return n.trouble(forward.Server, fmt.Errorf("the stream holds nothing of %s any more: it was purged or made anew%s: %w", n.subject, advice, why))
 }
 
 // Check implements forward.Checker.
