@@ -98,10 +98,13 @@ func (r *roll) bind(ctx context.Context) error {
 		if now := r.clock(); now.Before(latest) {
 			latest = now
 		}
-		r.options.Since = latest.Add(-r.opt.Forget - longestPause)
+		r.bindTo(latest)
 	}
 	return nil // What is wrong with the files is found when they are read.
 }
+
+// bindTo leaves out what is too old to matter at this time.
+func (r *roll) bindTo(latest time.Time) { r.options.Since = latest.Add(-r.opt.Forget - longestPause) }
 
 // call reads all there is, on all cores.
 func (r *roll) call(ctx context.Context) error {

@@ -129,7 +129,7 @@ func (f *silentFlags) followOn(ctx context.Context, r *roll) error {
 			return err
 		}
 		defer c.state.close()
-		if at, err = c.goOn(ctx); err != nil {
+		if at, err = c.goOn(); err != nil {
 			return err
 		}
 		if at == nil {
@@ -158,7 +158,7 @@ func (c *changes) pass(at map[string]read.Cursor) {
 }
 
 // goOn takes up the state that was kept, and returns where the journals go on; nil: there is none yet.
-func (c *changes) goOn(ctx context.Context) ([]*read.Cursor, error) {
+func (c *changes) goOn() ([]*read.Cursor, error) {
 	if !c.state.saved() {
 		return nil, nil
 	}
@@ -181,35 +181,35 @@ func (c *changes) goOn(ctx context.Context) ([]*read.Cursor, error) {
 			return nil, err
 		}
 	}
-	return c.cursors(ctx), nil
+	if c.bound {
+		c.bindTo(c.board.Now()) // It is for the journals that have joined since.
+	}
+	return c.cursors(), nil
 }
 
 // mark notes where the journals end in which nothing is to be read yet, so that a restart goes on there.
 func (c *changes) mark(ctx context.Context) {
-	ends, places := c.cursors(ctx), read.PlacesOf(c.options.Each())
-	for i, j := range c.options.Each() {
-		if ends[i] != nil {
-			c.at[absolute(places.OfJournal(j))] = *ends[i]
-		}
-	}
-}
-
-// cursors are where the journals go on. One that is new since begins at its end.
-func (c *changes) cursors(ctx context.Context) []*read.Cursor {
-	journals := c.options.Each()
-	at, places := make([]*read.Cursor, len(journals)), read.PlacesOf(journals)
-	for i, j := range journals {
-		if cursor, ok := c.at[absolute(places.OfJournal(j))]; ok {
-			at[i] = &cursor
-			continue
-		}
+	places := read.PlacesOf(c.options.Each())
+	for _, j := range c.options.Each() {
 		dir, base := j.Place()
 		opt := c.options
 		opt.Dir, opt.Base, opt.Paths, opt.Journals = dir, base, nil, nil
 		source := read.OpenBack(opt)
 		read.NewReader(ctx, source, nil, nil).Next() // Then the end is known.
-		at[i] = source.Ends()[0]
+		if end := source.Ends()[0]; end != nil {
+			c.at[absolute(places.OfJournal(j))] = *end
+		}
 		_ = source.Close() // It was only read.
+	}
+}
+
+// cursors are where the journals go on. One that has joined since is read from its beginning.
+func (c *changes) cursors() []*read.Cursor {
+	journals := c.options.Each()
+	at, places := make([]*read.Cursor, len(journals)), read.PlacesOf(journals)
+	for i, j := range journals {
+		cursor := c.at[absolute(places.OfJournal(j))]
+		at[i] = &cursor
 	}
 	return at
 }

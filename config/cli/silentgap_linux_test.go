@@ -81,6 +81,25 @@ func TestAHostThatCameToAnEmptyJournalIsNotForgottenByARestart(t *testing.T) {
 	until(t, "word that web1 is silent", func() bool { return len(out.ids(t)) >= 1 }, func() {})
 }
 
+func TestTheHostsOfAReceiverThatJoinedDuringARestartAreTold(t *testing.T) {
+	dir, state, out := t.TempDir(), filepath.Join(t.TempDir(), "state"), &told{}
+	receiver := func(name string) string {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	beat(t, receiver("rx1"), "web1", 1)
+	kill := startTelling(t, dir, state, out)
+	until(t, "word that web1 is silent", func() bool { return len(out.ids(t)) == 1 }, func() {})
+	kill()
+	beat(t, receiver("rx2"), "db1", 1)
+	kill = startTelling(t, dir, state, out)
+	defer kill()
+	until(t, "word that db1 is silent", func() bool { return len(out.ids(t)) == 2 }, func() {})
+}
+
 func TestAHostThatFallsSilentInABusyJournalIsTold(t *testing.T) {
 	dir, state, out := t.TempDir(), filepath.Join(t.TempDir(), "state"), &told{}
 	busy := func() { beat(t, dir, "web2", 1) }
