@@ -3,6 +3,7 @@ package web
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -89,6 +90,28 @@ func bubble(t *testing.T, opt Options, do func(t *testing.T, s *Server, p *pipes
 		}()
 		do(t, s, p)
 	})
+}
+
+// A client that asks and then does not read has what it asked for, and nobody waits for it.
+func TestAReportThatNobodyReadsKeepsNoOtherFromBeingMade(t *testing.T) {
+	opt := oneJournal(t.TempDir())
+	opt.Report = func(_ context.Context, w io.Writer, _, _ string) error {
+		_, err := w.Write(make([]byte, 32<<20))
+		return err
+	}
+	s, address := served(t, opt)
+	conn, err := net.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET /report HTTP/1.1\r\nHost: %s\r\n\r\n", s.Addr())
+	if _, err := conn.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, _ := get(t, address+"/report"); code != http.StatusOK {
+		t.Errorf("a second report: got %d, want 200", code)
+	}
 }
 
 // endless is a report that is never done. It tells when it began, and when it was given up.

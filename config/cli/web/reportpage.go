@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"hbjournal/config/cli/report"
@@ -27,7 +28,8 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 		s.sorry(w, http.StatusServiceUnavailable, "Another report is being made", "One is made at a time. Load this page again in a moment.")
 		return
 	}
-	defer s.reports.giveBack()
+	giveBack := sync.OnceFunc(s.reports.giveBack)
+	defer giveBack()
 	ctx, cancel := context.WithTimeout(r.Context(), reportWithin)
 	defer cancel()
 	if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(reportWithin + writeWithin)); err != nil {
@@ -45,6 +47,7 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 		s.opt.Log.Warn().Err(err).Msg("a report cannot be made")
 		s.sorry(w, http.StatusInternalServerError, "The report cannot be made", report.Printable(cut(err.Error(), 500)))
 	default:
+		giveBack() // It is made, however slow the client is.
 		w.Header().Set("Content-Security-Policy", report.Policy())
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		writeSlowly(w, page.Bytes())

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"hbjournal/config/cli/report"
@@ -46,12 +47,14 @@ func (s *Server) showRange(w http.ResponseWriter, r *http.Request) {
 		s.sorry(w, http.StatusServiceUnavailable, "Others are being served", "Load this page again in a moment.")
 		return
 	}
-	defer s.readings.giveBack()
+	giveBack := sync.OnceFunc(s.readings.giveBack)
+	defer giveBack()
 	page := rangePage{frame: s.frame("Messages of a range"), Heading: s.rangeText(from, to)}
 	if s.opt.Command != nil {
 		page.Command = s.opt.Command(q.flags(from, to.Add(time.Millisecond))...)
 	}
 	page.Lines, page.About = s.linesOf(r.Context(), filter, from, to.Add(time.Millisecond))
+	giveBack() // The rest is the client's time.
 	s.showPage(w, http.StatusOK, "range.html", page)
 }
 
