@@ -230,6 +230,7 @@ func TestImmutableFileDegradesUntilItIsFreed(t *testing.T) {
 	v.untilNotReady(t, "operation not permitted")
 	chattr("-i")
 	v.untilReady(t)
+	v.untilReceived(t, len(l.sent))
 	v.untilWritten(t)
 	v.terminate(t)
 	w := readJournal(t, v.dir)

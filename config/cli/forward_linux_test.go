@@ -45,6 +45,7 @@ func TestADaemonThatIsKilledForwardsEachLineOnce(t *testing.T) {
 		v.restart(t)
 	}
 	l.send(100)
+	v.untilReceived(t, 100)
 	v.untilWritten(t)
 	eventually(t, "the copy is as long as the journal", func() bool {
 		got, err := os.ReadFile(copied)
