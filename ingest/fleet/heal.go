@@ -53,10 +53,13 @@ func (h *hold) release() { h.from, h.number = nil, 0 }
 // overtakes reports whether a message, which tells that the lines before it are gone, stands behind some that the stream holds.
 func (h *hold) overtakes(m stream.Mark) bool { return h.number > 0 && h.number < m.Number }
 
-// fills reports whether the lines from next up to those of a message are known to be gone, and why.
+// fills returns why the lines from next up to those of a message are known to be gone, and false if they are not.
 func (h *hold) fills(next int64, m stream.Mark) (reason string, ok bool) {
 	g := h.gone
-	return g.reason, g.reason != "" && g.journal == m.Journal && g.from <= next && m.Number <= g.to
+	if g.journal != m.Journal || next < g.from || m.Number > g.to {
+		return "", false
+	}
+	return g.reason, true
 }
 
 // releaseHolds lets the stream be purged of what waited for receivers that had their time.

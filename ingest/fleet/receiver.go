@@ -113,7 +113,7 @@ func (r *receiver) take(m stream.Mark, lines []byte, at place, canAsk bool) (jud
 	reason := m.Gone.Reason
 	if j.verdict == hole {
 		if why, ok := r.hold.fills(r.Number, m); ok || !canAsk {
-			j, reason = judged{verdict: fits, lost: m.Number - r.Number}, cmp.Or(why, reasonHole)
+			j, reason = judged{verdict: fits, lost: m.Number - r.Number}, cmp.Or(why, reason, reasonHole)
 		}
 	} else if j.lost > 0 && r.hold.overtakes(m) {
 		return judged{verdict: early}, nil

@@ -67,13 +67,15 @@ func (a *Archiver) placeBehind(r *receiver, c chain) error {
 const mostRecalled = 256
 
 // recall makes known the newest lines of a receiver whose place is lost. Nothing is written there meanwhile.
-func (a *Archiver) recall(r *receiver) (err error) {
+func (a *Archiver) recall(r *receiver) error {
 	if r.recent != nil {
 		return nil
 	}
-	if r.recent, err = recentLines(r.opt); err != nil {
+	lines, err := recentLines(r.opt)
+	if err != nil {
 		return err
 	}
+	r.recent = lines
 	if a.recalled = append(a.recalled, r); len(a.recalled) > mostRecalled {
 		a.recalled[0].recent = nil
 		a.recalled = slices.Delete(a.recalled, 0, 1)
