@@ -20,6 +20,7 @@ type hold struct {
 	since  time.Time // when the hole was found; zero: there is none
 	from   firsts    // messages behind it
 	number int64     // of the first line in them; 0: there are none
+	next   int64     // behind the last line in them
 	gone   gone
 }
 
@@ -42,13 +43,14 @@ func (h *hold) note(m Message, mark stream.Mark, now time.Time) {
 	if h.number == 0 || mark.Number < h.number {
 		h.number = mark.Number
 	}
+	h.next = max(h.next, mark.Next())
 }
 
 // over reports whether the receiver had its time.
 func (h *hold) over(now time.Time) bool { return !h.since.IsZero() && now.Sub(h.since) > holdFor }
 
 // release lets the stream be purged.
-func (h *hold) release() { h.from, h.number = nil, 0 }
+func (h *hold) release() { h.from, h.number, h.next = nil, 0, 0 }
 
 // overtakes reports whether a message, which tells that the lines before it are gone, stands behind some that the stream holds.
 func (h *hold) overtakes(m stream.Mark) bool { return h.number > 0 && h.number < m.Number }
@@ -107,8 +109,10 @@ func (a *Archiver) ask(r *receiver, journalID string) {
 // healed notes that the next lines came.
 func (a *Archiver) healed(r *receiver) {
 	r.moved = a.opts.Now()
-	r.hold.since = time.Time{}
-	r.hold.release()
+	if r.Number >= r.hold.next { // Until then the receiver may find that it has less than the stream.
+		r.hold.since = time.Time{}
+		r.hold.release()
+	}
 	if r.asked.IsZero() {
 		return
 	}

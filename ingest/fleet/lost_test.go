@@ -138,6 +138,20 @@ func TestOnlyWhatTheStreamDoesNotHoldIsAGap(t *testing.T) {
 	}
 }
 
+// The receiver prunes on while it fills the hole.
+func TestWhatTheReceiverPrunesWhileItFillsAHoleIsTakenFromTheStream(t *testing.T) {
+	a := newArchive(t)
+	a.engine.put(message(t, "rx", "j", 10, lines(10, 20), none))
+	a.engine.put(message(t, "rx", "j", 5, lines(5, 10), stream.Gone{From: 0, Reason: stream.GonePruned}))
+	a.engine.put(message(t, "rx", "j", 20, lines(20, 30), stream.Gone{From: 10, Reason: stream.GonePruned}))
+	if f := a.run(func(f Figures) bool { return f.Lines >= 25 }); f.Lost != 5 {
+		t.Errorf("got %+v, want 5 lines lost", f)
+	}
+	if got := a.joined("rx"); !bytes.HasSuffix(got, lines(5, 30)) || bytes.Count(got, []byte{'\n'}) != 26 {
+		t.Errorf("got\n%s", got)
+	}
+}
+
 // dealing is an archiver that is given messages by hand, with a clock.
 func (a *archive) dealing(clock *time.Time) *Archiver {
 	a.t.Helper()

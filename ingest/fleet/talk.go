@@ -20,7 +20,7 @@ type talk struct {
 	heldAt    uint64    // the message up to which another archiver had confirmed all then
 	heldSince time.Time // since when that is so
 
-	failed    map[string]int // by key: how often it could not be put, since it was
+	failed map[string]int // by key: how often it could not be put, since it was
 
 	opts   Options
 	bucket Bucket
