@@ -24,26 +24,24 @@ func (a *Archiver) dealtWith() Position {
 	p := a.position.clone()
 	for _, r := range a.receivers {
 		r.missed.bound(p)
-		r.hold.from.bound(p)
+		r.hold.messages.bound(p)
 	}
 	return p
 }
 
-// goBack reads on from the first message that has to be read again.
+// goBack reads on from the first message that can be read again now. Those of other receivers wait on.
 func (a *Archiver) goBack() {
-	behind := a.dealtWith()
-	a.again = false
-	a.forgetMissed()
+	behind := a.position.clone()
+	for _, r := range a.receivers {
+		if r.again {
+			r.missed.bound(behind)
+			r.hold.messages.bound(behind)
+			r.again, r.missed = false, nil
+			r.hold.release()
+		}
+	}
 	if !behind.equal(a.position) {
 		a.position = behind
 		a.turn = a.reading.seek(behind)
-	}
-}
-
-// forgetMissed forgets which messages have to be read again, as all will be.
-func (a *Archiver) forgetMissed() {
-	for _, r := range a.receivers {
-		r.missed = nil
-		r.hold.release()
 	}
 }

@@ -26,10 +26,9 @@ type Archiver struct {
 	aside     *aside
 	log       saying
 
-	position  Position // dealt with, as far as it waits in the receivers' buffers too
-	saved     Position // on the disk
-	again     bool     // messages that were missed can be read again
-	recalled  []*receiver
+	position  Position    // dealt with, as far as it waits in the receivers' buffers too
+	saved     Position    // on the disk
+	recalled  []*receiver // whose newest lines are known, as their places are lost
 	buffered  int64
 	dirty     map[*receiver]struct{}
 	lastRound time.Time

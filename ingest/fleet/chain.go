@@ -24,7 +24,7 @@ const (
 	fits    verdict = iota // skip so many of its lines, and append the rest
 	copied                 // all of its lines are there
 	hole                   // lines before it are missing
-	early                  // it tells that lines before it are gone, and the stream holds some of these
+	early                  // it tells that lines before it are gone, and the stream holds some of these; judge does not see that
 	foreign                // it is of another journal
 )
 

@@ -239,3 +239,20 @@ func (a *archive) want(receiver string, want []byte) {
 		a.t.Errorf("receiver %s: got %d lines, want %d:\n%.2000s", receiver, bytes.Count(got, []byte{'\n'}), bytes.Count(want, []byte{'\n'}), got)
 	}
 }
+
+// start is a time, that of the first of lines.
+func start() time.Time { return time.Unix(1774699200, 0) }
+
+// dealing is an archiver that is given messages by hand, with a clock.
+func (a *archive) dealing(clock *time.Time) *Archiver {
+	a.t.Helper()
+	o := a.options()
+	o.Now = func() time.Time { return *clock }
+	archiver, err := Open(o)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.t.Cleanup(func() { archiver.Close() })
+	archiver.began(Position{Stream: "one", Offsets: map[int32]uint64{0: 0}})
+	return archiver
+}

@@ -17,11 +17,12 @@ const holdFor = 2 * askEvery
 
 // A hold is what the stream holds of one receiver behind a hole.
 type hold struct {
-	since  time.Time // when the hole was found; zero: there is none
-	from   firsts    // messages behind it
-	number int64     // of the first line in them; 0: there are none
-	next   int64     // behind the last line in them
-	gone   gone
+	since    time.Time // when the hole was found; zero: there is none
+	messages firsts    // behind it
+	of       string    // journal of those
+	number   int64     // of the first line in them; 0: there are none
+	next     int64     // behind the last line in them
+	gone     gone
 }
 
 // gone are lines that a receiver has said not to have any more.
@@ -39,21 +40,25 @@ func (h *hold) note(m Message, mark stream.Mark, now time.Time) {
 	if h.over(now) {
 		return
 	}
-	h.from.note(m.Partition, m.Offset)
-	if h.number == 0 || mark.Number < h.number {
-		h.number = mark.Number
+	h.messages.note(m.Partition, m.Offset)
+	switch {
+	case h.number == 0:
+		h.of, h.number, h.next = mark.Journal, mark.Number, mark.Next()
+	case h.of == mark.Journal:
+		h.number, h.next = min(h.number, mark.Number), max(h.next, mark.Next())
 	}
-	h.next = max(h.next, mark.Next())
 }
 
 // over reports whether the receiver had its time.
 func (h *hold) over(now time.Time) bool { return !h.since.IsZero() && now.Sub(h.since) > holdFor }
 
 // release lets the stream be purged.
-func (h *hold) release() { h.from, h.number, h.next = nil, 0, 0 }
+func (h *hold) release() { h.messages, h.of, h.number, h.next = nil, "", 0, 0 }
 
 // overtakes reports whether a message, which tells that the lines before it are gone, stands behind some that the stream holds.
-func (h *hold) overtakes(m stream.Mark) bool { return h.number > 0 && h.number < m.Number }
+func (h *hold) overtakes(next int64, m stream.Mark) bool {
+	return h.number > 0 && h.of == m.Journal && h.number < m.Number && h.next > next
+}
 
 // fills returns why the lines from next up to those of a message are known to be gone, and false if they are not.
 func (h *hold) fills(next int64, m stream.Mark) (reason string, ok bool) {
@@ -76,9 +81,9 @@ func (a *Archiver) releaseHolds(now time.Time) {
 
 // early has what the stream holds read before a message that overtakes it.
 func (a *Archiver) early(r *receiver, m Message, mark stream.Mark) {
-	r.hold.gone = gone{mark.Journal, mark.Gone.From, mark.Number, mark.Gone.Reason}
+	r.hold.gone = gone{mark.Journal, mark.Gone.From, r.hold.number, mark.Gone.Reason}
 	r.hold.note(m, mark, a.opts.Now())
-	a.again = true
+	r.again = true
 }
 
 // hole has the lines before a message sent again.
@@ -109,7 +114,7 @@ func (a *Archiver) ask(r *receiver, journalID string) {
 // healed notes that the next lines came.
 func (a *Archiver) healed(r *receiver) {
 	r.moved = a.opts.Now()
-	if r.Number >= r.hold.next { // Until then the receiver may find that it has less than the stream.
+	if r.hold.next <= r.Number { // Until then the receiver may find that it has less than the stream.
 		r.hold.since = time.Time{}
 		r.hold.release()
 	}

@@ -3,7 +3,6 @@ package fleet
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -15,7 +14,6 @@ import (
 	"filippo.io/age"
 
 	"hbjournal/sink/crypt"
-	"hbjournal/sink/forward/stream"
 	"hbjournal/sink/journal/read"
 	"hbjournal/sink/rotate"
 )
@@ -106,93 +104,6 @@ func TestATailThatCannotBeReadIsPassed(t *testing.T) {
 	a.want("rx", append(before, lines(60, 70)...))
 }
 
-// What the stream holds behind a hole is taken from it, though the receiver has pruned that meanwhile.
-func TestOnlyWhatTheStreamDoesNotHoldIsAGap(t *testing.T) {
-	pruned := stream.Gone{From: 0, Reason: stream.GonePruned}
-	gap := func(n, first int) string {
-		return fmt.Sprintf(`"message":{"ID":"JRN","event":"gap","reason":"pruned","lost":%d,"first":%s,"last":%d.000}}`, n,
-			map[bool]string{true: "0.000", false: fmt.Sprintf("%d.000", 1774699200+first-1)}[first == 0], 1774699200+first+n)
-	}
-	a := newArchive(t)
-	a.engine.put(message(t, "rx", "j", 10, lines(10, 20), none))
-	a.engine.put(message(t, "other", "o", 0, lines(0, 3), none))
-	a.engine.put(message(t, "rx", "j", 25, lines(25, 30), none))
-	a.run(func(f Figures) bool { return f.Messages == 3 && f.Asked == 1 })
-	a.engine.put(message(t, "rx", "j", 40, lines(40, 50), pruned))
-	if f := a.run(func(f Figures) bool { return f.Lines >= 25 }); f.Lost != 25 {
-		t.Errorf("got %+v, want 25 lines lost", f)
-	}
-	got := a.joined("rx")
-	var rest []byte
-	gaps := 0
-	for line := range bytes.Lines(got) {
-		if bytes.Contains(line, []byte(`"event":"gap"`)) {
-			gaps++
-			continue
-		}
-		rest = append(rest, line...)
-	}
-	want := append(append(lines(10, 20), lines(25, 30)...), lines(40, 50)...)
-	if !bytes.Equal(rest, want) || gaps != 3 || !bytes.Contains(got, []byte(gap(5, 20))) || !bytes.Contains(got, []byte(gap(10, 30))) {
-		t.Errorf("got %d gaps:\n%s", gaps, got)
-	}
-}
-
-// The receiver prunes on while it fills the hole.
-func TestWhatTheReceiverPrunesWhileItFillsAHoleIsTakenFromTheStream(t *testing.T) {
-	a := newArchive(t)
-	a.engine.put(message(t, "rx", "j", 10, lines(10, 20), none))
-	a.engine.put(message(t, "rx", "j", 5, lines(5, 10), stream.Gone{From: 0, Reason: stream.GonePruned}))
-	a.engine.put(message(t, "rx", "j", 20, lines(20, 30), stream.Gone{From: 10, Reason: stream.GonePruned}))
-	if f := a.run(func(f Figures) bool { return f.Lines >= 25 }); f.Lost != 5 {
-		t.Errorf("got %+v, want 5 lines lost", f)
-	}
-	if got := a.joined("rx"); !bytes.HasSuffix(got, lines(5, 30)) || bytes.Count(got, []byte{'\n'}) != 26 {
-		t.Errorf("got\n%s", got)
-	}
-}
-
-// dealing is an archiver that is given messages by hand, with a clock.
-func (a *archive) dealing(clock *time.Time) *Archiver {
-	a.t.Helper()
-	o := a.options()
-	o.Now = func() time.Time { return *clock }
-	archiver, err := Open(o)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	a.t.Cleanup(func() { archiver.Close() })
-	archiver.began(Position{Stream: "one", Offsets: map[int32]uint64{0: 0}})
-	return archiver
-}
-
-func TestTheStreamIsKeptBehindAHoleForAWhileOnly(t *testing.T) {
-	a := newArchive(t)
-	clock := time.Unix(1774699200, 0)
-	archiver := a.dealing(&clock)
-	want := func(saved uint64) {
-		t.Helper()
-		archiver.tick()
-		if err := archiver.round(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if got := archiver.loadPosition().Offsets[0]; got != saved {
-			t.Errorf("what is purged goes up to message %d, want %d", got, saved)
-		}
-	}
-	for i, m := range []Message{
-		message(t, "rx", "j", 0, lines(0, 10), none), message(t, "rx", "j", 20, lines(20, 30), none), message(t, "other", "o", 0, lines(0, 3), none),
-	} {
-		m.Offset = uint64(i) + 1
-		archiver.message(m)
-	}
-	want(1)
-	clock = clock.Add(holdFor)
-	want(1)
-	clock = clock.Add(time.Second)
-	want(3)
-}
-
 func TestWhatIsLookedThroughForALostPlaceDoesNotGrowWithMessages(t *testing.T) {
 	a := newArchive(t)
 	a.engine.put(message(t, "rx", "j", 0, lines(0, 3000), none))
@@ -201,7 +112,7 @@ func TestWhatIsLookedThroughForALostPlaceDoesNotGrowWithMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	clear(a.bucket.values)
-	clock := time.Unix(1774699200, 0)
+	clock := start()
 	archiver := a.dealing(&clock)
 	r := newReceiver("rx", &archiver.opts)
 	var looked atomic.Int64
@@ -225,7 +136,7 @@ func TestWhatIsLookedThroughForALostPlaceDoesNotGrowWithMessages(t *testing.T) {
 
 func TestThePositionInAThousandsOfPartitionsIsKept(t *testing.T) {
 	a := newArchive(t)
-	clock := time.Unix(1774699200, 0)
+	clock := start()
 	archiver := a.dealing(&clock)
 	for range 2 {
 		for i := range int32(5000) {
@@ -326,4 +237,231 @@ func TestWhatStandsBehindThePlaceMayBeCompressedOrEncrypted(t *testing.T) {
 		f(encrypt, 100, true, false) // killed before the position was written
 	}
 	f(nil, 10, true, true) // Only a compressed file stands behind the position.
+}
+
+// loseAll removes what tells where the archive and rx are.
+func (a *archive) loseAll() {
+	a.t.Helper()
+	for _, path := range []string{"rx/.messages.journal.d/archive/position", ".archive.d/position"} {
+		if err := os.Remove(filepath.Join(a.dir, path)); err != nil {
+			a.t.Fatal(err)
+		}
+	}
+	clear(a.bucket.values)
+}
+
+// The gap note behind a place that was found anew.
+func TestAGapBehindAPlaceFoundAnewIsNotedAsBefore(t *testing.T) {
+	a := newArchive(t)
+	a.engine.put(message(t, "rx", "j", 0, lines(0, 10), none))
+	a.read()
+	a.loseAll()
+	a.engine.put(message(t, "rx", "j", 15, lines(15, 20), goneFrom(10)))
+	a.read()
+	if got := a.joined("rx"); !bytes.Contains(got, []byte(`"first":1774699209.000`)) {
+		t.Errorf("got %s", got[len(lines(0, 10)):])
+	}
+}
+
+// The same, with the note in the tail already, over more than one file.
+func TestAGapInTheTailOfAPlaceFoundAnewDoesNotStopAReceiver(t *testing.T) {
+	a := newArchive(t)
+	a.engine.put(message(t, "rx", "j", 0, lines(0, 10), none))
+	a.engine.put(message(t, "rx", "j", 15, lines(15, 100), goneFrom(10)))
+	a.read()
+	a.loseAll()
+	a.engine.put(message(t, "rx", "j", 100, lines(100, 110), none))
+	a.run(func(f Figures) bool { return f.Messages > 40 || fileHasSuffix(a, "rx", lines(100, 110)) })
+	if !fileHasSuffix(a, "rx", lines(100, 110)) {
+		t.Error("lines 100 to 110 do not come")
+	}
+}
+
+// What the log tells to do.
+func TestADirectoryThatWasMovedAwayIsWrittenAnew(t *testing.T) {
+	a := newArchive(t)
+	a.engine.put(message(t, "rx", "j", 0, lines(0, 10), none))
+	a.read()
+	a.loseAll()
+	clock := start()
+	archiver := a.dealing(&clock)
+	give := func(offset uint64, m Message) {
+		m.Offset = offset
+		archiver.message(m)
+		if err := archiver.round(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	give(2, message(t, "rx", "j", 50, lines(50, 60), none)) // The place is not found.
+	if err := os.Rename(filepath.Join(a.dir, "rx"), filepath.Join(t.TempDir(), "rx")); err != nil {
+		t.Fatal(err)
+	}
+	clock = clock.Add(2 * time.Minute)
+	archiver.tick()
+	give(3, message(t, "rx", "j", 0, lines(0, 10), none)) // sent again, as it was asked for
+	if r := archiver.receivers["rx"]; !r.known || r.Number != 10 {
+		t.Errorf("known %v, number %d", r.known, r.Number)
+	}
+}
+
+// One receiver that loses its place often.
+func TestAPlaceMayBeLostOften(t *testing.T) {
+	a := newArchive(t)
+	a.engine.put(message(t, "rx", "j", 0, lines(0, 10), none))
+	a.read()
+	clock := start()
+	archiver := a.dealing(&clock)
+	for i := range mostRecalled + 10 {
+		archiver.receivers["rx"].lose("one")
+		m := message(t, "rx", "j", 0, lines(0, 10), none)
+		m.Offset = uint64(i) + 2
+		if archiver.message(m); !archiver.receivers["rx"].known {
+			t.Fatalf("it is not found the %d. time", i+1)
+		}
+	}
+}
+
+// A journal that cannot be read for a moment.
+func TestAJournalThatCouldNotBeReadOnceIsReadLater(t *testing.T) {
+	a := newArchive(t)
+	a.engine.put(message(t, "rx", "j", 0, lines(0, 10), none))
+	a.read()
+	if err := os.WriteFile(filepath.Join(a.dir, "rx/.messages.journal.d/archive/position"), []byte("none"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	clear(a.bucket.values)
+	clock := start()
+	archiver := a.dealing(&clock)
+	dir, away := filepath.Join(a.dir, "rx"), filepath.Join(t.TempDir(), "rx")
+	if err := os.Rename(dir, away); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := message(t, "rx", "j", 5, lines(5, 20), none)
+	m.Offset = 2
+	archiver.message(m)
+	r := archiver.receivers["rx"]
+	if !r.missing {
+		t.Error("it is not tried again")
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(away, dir); err != nil {
+		t.Fatal(err)
+	}
+	clock = clock.Add(time.Minute)
+	archiver.tick()
+	archiver.message(m)
+	if !r.known {
+		t.Errorf("the place is not found: %+v", r.recent)
+	}
+}
+
+// Purge of another archiver's messages when a place is lost.
+func TestWhenAPlaceIsLostNothingIsPurgedForAnotherArchiver(t *testing.T) {
+	a := newArchive(t)
+	a.bucket.values["archiver.b"] = []byte(`{}`)
+	clock := start()
+	archiver := a.dealing(&clock)
+	for i := range 3 {
+		m := message(t, "rx", "j", int64(10*i), lines(10*i, 10*i+10), none)
+		m.Offset = uint64(i) + 1
+		archiver.message(m)
+	}
+	talk := func() {
+		t.Helper()
+		clock = clock.Add(purgeEvery)
+		if err := archiver.round(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := archiver.talk.round(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	talk()
+	if a.bucket.purged > 0 {
+		t.Fatal("at first", a.bucket.purged)
+	}
+	r := archiver.receivers["rx"]
+	archiver.leave(r, errNoPlace) // as flush does
+	talk()
+	if a.bucket.purged > 0 {
+		t.Errorf("purged up to message %d, which archiver b has not confirmed", a.bucket.purged)
+	}
+}
+
+// damage changes the end of the only compressed backup of rx.
+func (a *archive) damage() {
+	a.t.Helper()
+	paths, err := filepath.Glob(filepath.Join(a.dir, "rx", "*.gz"))
+	if err != nil || len(paths) != 1 {
+		a.t.Fatal(paths, err)
+	}
+	text, err := os.ReadFile(paths[0])
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	for i := len(text) * 2 / 3; i < len(text); i++ {
+		text[i] ^= 0x55
+	}
+	if err := os.WriteFile(paths[0], text, 0o600); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// Nothing of the backup is needed.
+func TestADamagedBackupBeforeAnEmptyLiveFileStopsNothing(t *testing.T) {
+	a := newArchive(t)
+	a.tune = keeping(9, rotate.Gzip, nil)
+	a.engine.put(message(t, "rx", "j", 0, lines(0, 50), none))
+	a.read()
+	a.rotate()
+	a.damage()
+	a.engine.put(message(t, "rx", "j", 50, lines(50, 60), none))
+	a.run(func(Figures) bool { return fileHasSuffix(a, "rx", lines(50, 60)) })
+}
+
+func TestAPlaceInADamagedBackupIsFoundAnew(t *testing.T) {
+	a := newArchive(t)
+	a.tune = keeping(9, rotate.Gzip, nil)
+	a.engine.put(message(t, "rx", "j", 0, lines(0, 50), none))
+	a.read()
+	putBack := a.putBack()
+	a.rotate()
+	a.engine.put(message(t, "rx", "j", 50, lines(50, 60), none))
+	a.run(func(f Figures) bool { return f.Lines == 10 })
+	putBack()
+	a.damage()
+	a.engine.put(message(t, "rx", "j", 60, lines(60, 70), none))
+	live := filepath.Join(a.dir, "rx", "messages.journal")
+	a.run(func(Figures) bool { return fileHasSuffix(a, "rx", lines(60, 70)) })
+	if text, err := os.ReadFile(live); err != nil || !bytes.Equal(text, lines(50, 70)) {
+		t.Errorf("the live file holds\n%s%v", text, err)
+	}
+}
+
+// Another journal that has the same lines.
+func TestAForeignJournalDoesNotFindTheLostPlace(t *testing.T) {
+	a := newArchive(t)
+	clock := start()
+	archiver := a.dealing(&clock)
+	m := message(t, "rx", "j", 0, lines(0, 10), none)
+	m.Offset = 1
+	archiver.message(m)
+	if err := archiver.round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := archiver.receivers["rx"]
+	archiver.leave(r, errNoPlace)
+	clock = clock.Add(time.Minute)
+	archiver.tick()
+	m = message(t, "rx", "copy", 0, lines(0, 10), none)
+	m.Offset = 2
+	archiver.message(m)
+	if r.Journal != "j" {
+		t.Errorf("the receiver's journal is %q now, without any taking over", r.Journal)
+	}
 }

@@ -42,6 +42,7 @@ type receiver struct {
 	written int    // bytes of buf that the last flush wrote
 	missing bool   // the journal cannot be written: nothing is taken
 	missed  firsts // messages that came meanwhile
+	again   bool   // what it has missed or holds can be read again
 	retry   time.Time
 
 	hold  hold      // of the stream, if lines are missing
@@ -72,7 +73,13 @@ func (r *receiver) load() error {
 		return nil
 	}
 	if r.lost {
-		return errNoPlace
+		filled, err := hasLines(r.opt)
+		if err != nil || filled {
+			return cmp.Or(err, errNoPlace)
+		}
+		r.looked = false
+		r.settle(place{}) // It was moved away.
+		return nil
 	}
 	p, err := r.placeFile().read()
 	if errors.Is(err, errNoPlace) {
@@ -100,14 +107,17 @@ func (r *receiver) settle(p place) {
 	}
 }
 
-// lose gives up the place.
-func (r *receiver) lose() {
+// lose gives up the place, while this stream is read.
+func (r *receiver) lose(now string) {
 	of := place{chain: chain{Journal: r.Journal}, First: r.First, Sealed: r.Sealed}
-	r.place, r.safe, r.known, r.lost = of, of, false, true
+	if r.Stream == now {
+		r.passed = max(r.passed, r.Offset)
+	}
+	r.place, r.safe, r.known, r.lost, r.hold = of, of, false, true, hold{}
 }
 
 // take deals with a message of a place in the engine, whose lines are given with their newlines. What it adds waits until
-// flush. A hole that nobody can be asked about is a gap.
+// flush. A hole that nobody can be asked about is a gap, and so is one of which the receiver has said that its lines are gone.
 func (r *receiver) take(m stream.Mark, lines []byte, at place, canAsk bool) (judged, error) {
 	j := r.judge(m)
 	reason := m.Gone.Reason
@@ -115,7 +125,7 @@ func (r *receiver) take(m stream.Mark, lines []byte, at place, canAsk bool) (jud
 		if why, ok := r.hold.fills(r.Number, m); ok || !canAsk {
 			j, reason = judged{verdict: fits, lost: m.Number - r.Number}, cmp.Or(why, reason, reasonHole)
 		}
-	} else if j.lost > 0 && r.hold.overtakes(m) {
+	} else if j.lost > 0 && r.hold.overtakes(r.Number, m) {
 		return judged{verdict: early}, nil
 	}
 	if j.verdict == fits {
@@ -185,7 +195,7 @@ func timeOf(lines []byte) journal.Instant {
 // takeOver begins the chain of another journal.
 func (r *receiver) takeOver(id string, lines []byte) {
 	r.note(journal.TakeoverNote{Journal: id, Before: r.Journal}.Append(nil), lines)
-	r.chain = chain{Journal: id}
+	r.chain, r.hold = chain{Journal: id}, hold{}
 }
 
 // flush writes what waits, and then the position, all durably. After an error the same is tried again by the next flush.
@@ -289,7 +299,7 @@ func (r *receiver) cut() error {
 	return errors.Join(err, r.open())
 }
 
-// probe sees whether the journal can be written, or that this waits for a message which tells where the place is.
+// probe sees whether the journal can be written. It needs no place: if that is lost, the next message tells where it is.
 func (r *receiver) probe() error {
 	err := r.load()
 	if errors.Is(err, errNoPlace) {

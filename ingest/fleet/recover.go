@@ -28,6 +28,9 @@ func (a *Archiver) recover(r *receiver, mark stream.Mark, lines []byte) error {
 		}
 	}
 	c := chain{}.behind(mark)
+	if r.Journal != "" && r.Journal != mark.Journal && (a.talk == nil || !a.talk.owns(r.name, mark.Journal, r.Journal)) {
+		lines = nil // Another journal may have the same lines.
+	}
 	for len(lines) > 0 {
 		if err := a.placeBehind(r, c); !errors.Is(err, errNotHere) {
 			return err
@@ -48,11 +51,11 @@ func (c chain) without(before []byte) chain {
 
 // placeBehind settles a receiver behind the last line of c. Its error wraps errNotHere if that is not in the journal.
 func (a *Archiver) placeBehind(r *receiver, c chain) error {
-	own, err := r.recent.find(c.Last)
+	own, at, err := r.recent.find(c.Last)
 	if err != nil {
 		return err
 	}
-	p := place{chain: c, Sealed: true, Own: own}
+	p := place{chain: c, LastAt: at, Sealed: true, Own: own}
 	if c.Journal == r.Journal {
 		p.First = r.First
 	}
@@ -71,11 +74,12 @@ func (a *Archiver) recall(r *receiver) error {
 	if r.recent != nil {
 		return nil
 	}
-	lines, err := recentLines(r.opt)
+	n, err := recentLines(r.opt)
 	if err != nil {
 		return err
 	}
-	r.recent = lines
+	a.recalled = slices.DeleteFunc(a.recalled, func(of *receiver) bool { return of.recent == nil })
+	r.recent = n
 	if a.recalled = append(a.recalled, r); len(a.recalled) > mostRecalled {
 		a.recalled[0].recent = nil
 		a.recalled = slices.Delete(a.recalled, 0, 1)
@@ -83,13 +87,17 @@ func (a *Archiver) recall(r *receiver) error {
 	return nil
 }
 
-// recentBytes is how much of a journal is looked at, at least.
-const recentBytes = 16 << 20
+// So much of a journal is looked at, and then the rest of a block.
+const (
+	recentBytes = 16 << 20
+	mostRecent  = 200_000 // lines
+)
 
 // recent are the newest lines of a journal, as far as they can be read from its end.
 type recent struct {
 	opt  read.Options
 	keys []uint64 // of those lines that are there once, sorted
+	none bool     // there are no lines
 }
 
 // errNotHere says that a line is not among the newest of a journal, or more than once.
@@ -100,11 +108,12 @@ func key(hash string) (uint64, error) { return strconv.ParseUint(hash[:min(len(h
 
 func recentLines(opt read.Options) (*recent, error) {
 	n := &recent{opt: opt}
-	err := n.each(func(hash string, _ read.Cursor) {
+	err := n.each(func(hash string, _ []byte, _ read.Cursor) {
 		if k, err := key(hash); err == nil {
 			n.keys = append(n.keys, k)
 		}
 	})
+	n.none = len(n.keys) == 0
 	n.keys = onlyOnce(n.keys)
 	return n, err
 }
@@ -123,38 +132,38 @@ func onlyOnce(keys []uint64) []uint64 {
 		}
 		keys = keys[n:]
 	}
-	return kept
+	return slices.Clone(kept)
 }
 
-// find returns the position behind a line.
-func (n *recent) find(hash string) (found read.Cursor, err error) {
+// find returns the position behind a line, and its time.
+func (n *recent) find(hash string) (found read.Cursor, at journal.Instant, err error) {
 	k, err := key(hash)
 	if err != nil {
-		return found, errNotHere
+		return found, at, errNotHere
 	}
 	if _, ok := slices.BinarySearch(n.keys, k); !ok {
-		return found, errNotHere
+		return found, at, errNotHere
 	}
 	times := 0
-	err = n.each(func(h string, behind read.Cursor) {
+	err = n.each(func(h string, line []byte, behind read.Cursor) {
 		if h == hash {
 			times++
-			found = behind
+			found, at = behind, timeOf(line)
 		}
 	})
 	if err == nil && times != 1 {
 		err = fmt.Errorf("%w once, but %d times", errNotHere, times)
 	}
-	return found, err
+	return found, at, err
 }
 
 // each calls do with the hash of each line, and the position behind it. It ends before what is damaged or encrypted: nothing that
 // stands before that can be compared up to the end.
-func (n *recent) each(do func(hash string, behind read.Cursor)) error {
+func (n *recent) each(do func(hash string, line []byte, behind read.Cursor)) error {
 	back := read.OpenBack(n.opt)
 	defer back.Close()
 	var b read.Block
-	for size := 0; size < recentBytes; size += len(b.Data) {
+	for size, n := 0, 0; size < recentBytes && n < mostRecent; size += len(b.Data) {
 		err := back.Read(context.Background(), &b)
 		if errors.Is(err, io.EOF) || err == nil && b.Fault != nil {
 			return nil
@@ -168,8 +177,9 @@ func (n *recent) each(do func(hash string, behind read.Cursor)) error {
 				break
 			}
 			end := start + i + 1
-			do(journal.LineHash(b.Data[start:end-1]), b.At(end))
+			do(journal.LineHash(b.Data[start:end-1]), b.Data[start:end], b.At(end))
 			start = end
+			n++
 		}
 	}
 	return nil

@@ -240,6 +240,26 @@ func TestAKeyThatMayNotBePutHoldsUpNoOther(t *testing.T) {
 	}
 }
 
+func TestAKeyThatMayNotBePutDoesNotHoldUpPurging(t *testing.T) {
+	a := newArchive(t)
+	o := a.options()
+	o.Bucket = &pickyBucket{a.bucket, []string{"ask.a.other"}}
+	o, err := o.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	talk := newTalk(o)
+	talk.ask("other", stream.Request{Journal: "j", ID: "1"})
+	talk.confirm("rx", stream.Confirmation{Journal: "j", Number: 10, Sequence: 10, Stream: "s"})
+	talk.progress(Position{Stream: "s", Offsets: map[int32]uint64{0: 10}}, map[string]uint64{"rx": 10})
+	for range 10 {
+		_ = talk.round(t.Context())
+	}
+	if a.bucket.purged == 0 {
+		t.Error("nothing is ever purged")
+	}
+}
+
 func TestNothingIsPurgedThatIsNotConfirmedInTheBucket(t *testing.T) {
 	a := newArchive(t)
 	o := a.options()

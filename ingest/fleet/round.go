@@ -63,8 +63,14 @@ func (a *Archiver) tellProgress() {
 	last := make(map[string]uint64, len(a.receivers))
 	for name, r := range a.receivers {
 		switch {
-		case !r.known && r.passed > 0:
-			last[name] = r.passed // Others may need it.
+		case !r.known: // Others may need what it had.
+			passed := r.passed
+			if c, _ := a.talk.confirmed(name); c.Stream == a.saved.Stream {
+				passed = max(passed, c.Sequence)
+			}
+			if passed > 0 {
+				last[name] = passed
+			}
 		case r.Stream == a.saved.Stream:
 			last[name] = r.safe.Offset
 		}
@@ -120,7 +126,7 @@ func (a *Archiver) leave(r *receiver, err error) {
 	_ = r.close()
 	r.forget()
 	if errors.Is(err, errNoPlace) {
-		r.lose()
+		r.lose(a.position.Stream)
 		r.retry = time.Time{} // What comes again tells where the place is.
 	}
 }
@@ -171,8 +177,8 @@ func (a *Archiver) tick() {
 	a.lastTick = now
 	a.tellReceivers()
 	a.compareFigures()
-	a.releaseHolds(now)
 	a.retry(now)
+	a.releaseHolds(now)
 }
 
 // tellReceivers counts how the receivers are.
@@ -189,7 +195,8 @@ func (a *Archiver) tellReceivers() {
 	a.figures.count(func(f *Figures) { f.Receivers, f.Waiting, f.Failing = len(a.receivers), waiting, failing })
 }
 
-// retry looks whether the journals of receivers that were left can be written again, and goes back to what they have missed then.
+// retry looks whether the journals of receivers that were left can be written again, and goes back to what these have missed, and to
+// what is to be read before a message that came early.
 func (a *Archiver) retry(now time.Time) {
 	for _, r := range a.receivers {
 		if !r.missing || now.Sub(r.retry) < retryEvery {
@@ -200,9 +207,7 @@ func (a *Archiver) retry(now time.Time) {
 			r.log.warn("flush", err, "the journal cannot be written; going on without this receiver, and trying again")
 			continue
 		}
-		r.missing, a.again = false, true
+		r.missing, r.again = false, true
 	}
-	if a.again {
-		a.goBack()
-	}
+	a.goBack()
 }

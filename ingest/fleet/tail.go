@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"hbjournal/sink/forward/durable"
@@ -29,16 +30,10 @@ type tail struct {
 func openTail(opt read.Options, own read.Cursor) (*tail, error) {
 	follower, err := read.Follow(opt, own)
 	if err != nil {
-		return nil, unreadable(err)
+		return nil, unreadable(opt, err)
 	}
 	t := &tail{opt: opt, follower: follower, at: own}
-	_, ok, err := t.next(context.Background())
-	if errors.Is(err, read.ErrEncrypted) {
-		if behind, errBehind := follower.Behind(); errBehind == nil && behind == 0 {
-			err = nil // The position is at the end of all, and what stands before that is not needed.
-		}
-	}
-	if err != nil || !ok {
+	if _, ok, err := t.next(context.Background()); err != nil || !ok {
 		return nil, errors.Join(err, t.close())
 	}
 	return t, nil
@@ -55,7 +50,7 @@ func (t *tail) next(ctx context.Context) (line []byte, ok bool, err error) {
 			err = t.block.Fault
 		}
 		if err != nil {
-			return nil, false, fmt.Errorf("read what stands behind the position: %w", unreadable(err))
+			return nil, false, unreadable(t.opt, err)
 		}
 		t.pos = 0
 		if len(t.block.Data) > 0 {
@@ -69,14 +64,23 @@ func (t *tail) next(ctx context.Context) (line []byte, ok bool, err error) {
 	return rest, true, nil
 }
 
-// unreadable has an error wrap errNoPlace too if a file is the cause: one was pruned before it was compared, or is damaged, or
-// encrypted. What stands behind the place is then never known, and another place has to be found.
-func unreadable(err error) error {
-	var fault *read.CorruptError
-	if errors.As(err, &fault) {
-		return fmt.Errorf("%w: %w", errNoPlace, err)
+// unreadable is what an error of reading comes to. If the system is not the cause, but a file that was pruned before it was compared, or
+// is damaged or encrypted, it wraps errNoPlace: what stands behind the place is never known, and another place has to be found. It is
+// nil if no line can be read behind that file: then there is nothing to compare, and the place is as good as any.
+func unreadable(opt read.Options, err error) error {
+	err = fmt.Errorf("read what stands behind the position: %w", err)
+	var system syscall.Errno
+	if errors.As(err, &system) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
 	}
-	return err
+	newest, errLook := recentLines(opt)
+	switch {
+	case errLook != nil:
+		return errors.Join(err, errLook)
+	case newest.none:
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errNoPlace, err)
 }
 
 // pass goes behind the line that next gave.

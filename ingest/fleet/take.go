@@ -30,7 +30,9 @@ func (a *Archiver) began(at Position) {
 	if at.Stream != a.position.Stream && a.position.Stream != "" {
 		a.opts.Log.Warn().Str("was", a.position.Stream).Str("is", at.Stream).
 			Msg("the stream is another one than before; all that it holds is compared with what is here")
-		a.forgetMissed()
+		for _, r := range a.receivers {
+			r.missed, r.hold, r.passed = nil, hold{}, 0
+		}
 	}
 	a.position = at.clone()
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -148,10 +149,23 @@ func (t *talk) round(ctx context.Context) error {
 	t.mu.Lock()
 	t.told = t.done // Its confirmations are told next; what is done meanwhile is not to be purged yet.
 	t.mu.Unlock()
-	if err := t.tell(ctx); err != nil {
+	err = t.tell(ctx)
+	if t.owesConfirmations() {
 		return err
 	}
-	return t.purge(ctx)
+	return errors.Join(err, t.purge(ctx))
+}
+
+// owesConfirmations reports whether one is not in the bucket yet.
+func (t *talk) owesConfirmations() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for key := range t.unsaid {
+		if kind, _, err := stream.ParseKey(key); err == nil && kind == stream.KindConfirmed {
+			return true
+		}
+	}
+	return false
 }
 
 // again has all said anew, and forgets what was heard of archivers.

@@ -30,7 +30,7 @@ var ErrRoom = errors.New("it does not fit")
 // MaxText is how long a text in Slots may be, in bytes.
 const MaxText = largestSlot - slotFrame
 
-// A slot has one of these sizes, or one of their doubles between: those of a file are as large as its first text needs.
+// A slot has one of these sizes, or one of the doubles between: as large as the first text needs, or less if a shorter one followed.
 const (
 	smallestSlot = 4 << 10
 	largestSlot  = 1 << 20
@@ -126,7 +126,10 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // encode puts into buf: number, text, checksum of both, and spaces up to the newline.
 func (s *Slots) encode(text []byte) error {
-	if len(text) > int(s.size)-slotFrame || bytes.ContainsRune(text, '\n') {
+	if bytes.ContainsRune(text, '\n') {
+		return errors.New("a text of more than one line")
+	}
+	if len(text) > int(s.size)-slotFrame {
 		return fmt.Errorf("a text of %d bytes, on a line of %d: %w", len(text), s.size-slotFrame, ErrRoom)
 	}
 	s.buf = strconv.AppendUint(s.buf[:0], s.seq, 10)
