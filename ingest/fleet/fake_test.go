@@ -233,6 +233,15 @@ func (a *archive) joined(receiver string) []byte {
 	return all
 }
 
+// endsWith reports whether the journal of rx ends with these lines.
+func (a *archive) endsWith(want []byte) bool {
+	a.t.Helper()
+	if _, err := os.Stat(filepath.Join(a.dir, "rx")); err != nil {
+		return false
+	}
+	return bytes.HasSuffix(a.joined("rx"), want)
+}
+
 func (a *archive) want(receiver string, want []byte) {
 	a.t.Helper()
 	if got := a.joined(receiver); !bytes.Equal(got, want) {

@@ -3,8 +3,6 @@ package fleet
 import (
 	"bytes"
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -93,7 +91,7 @@ func TestWhatTheStreamHoldsBehindAHalfHealedHoleIsNoGap(t *testing.T) {
 	a.engine.put(message(t, "rx", "j", 20, lines(20, 30), none))
 	a.engine.put(message(t, "rx", "j", 10, lines(10, 15), none))
 	a.engine.put(message(t, "rx", "j", 40, lines(40, 50), goneFrom(15)))
-	a.run(func(Figures) bool { return fileHasSuffix(a, "rx", lines(40, 50)) })
+	a.run(func(Figures) bool { return a.endsWith(lines(40, 50)) })
 	if got := a.joined("rx"); !bytes.Contains(got, lines(20, 30)) {
 		t.Errorf("lines 20 to 30 are in the stream and not here:\n%s", got)
 	}
@@ -106,17 +104,10 @@ func TestWhatIsHeldOutOfOrderIsNoGap(t *testing.T) {
 	a.engine.put(message(t, "rx", "j", 10, lines(10, 20), none)) // sent once more, as another archiver asked
 	a.engine.put(message(t, "rx", "j", 20, lines(20, 30), none))
 	a.engine.put(message(t, "rx", "j", 40, lines(40, 50), goneFrom(0)))
-	a.run(func(Figures) bool { return fileHasSuffix(a, "rx", lines(40, 50)) })
+	a.run(func(Figures) bool { return a.endsWith(lines(40, 50)) })
 	if got := a.joined("rx"); !bytes.Contains(got, lines(10, 25)) {
 		t.Errorf("lines 10 to 25 are in the stream and not here:\n%s", got)
 	}
-}
-
-func fileHasSuffix(a *archive, receiver string, want []byte) bool {
-	if _, err := os.Stat(filepath.Join(a.dir, receiver)); err != nil {
-		return false
-	}
-	return bytes.HasSuffix(a.joined(receiver), want)
 }
 
 // Hold runs out between early and tick.

@@ -271,8 +271,8 @@ func TestAGapInTheTailOfAPlaceFoundAnewDoesNotStopAReceiver(t *testing.T) {
 	a.read()
 	a.loseAll()
 	a.engine.put(message(t, "rx", "j", 100, lines(100, 110), none))
-	a.run(func(f Figures) bool { return f.Messages > 40 || fileHasSuffix(a, "rx", lines(100, 110)) })
-	if !fileHasSuffix(a, "rx", lines(100, 110)) {
+	a.run(func(f Figures) bool { return f.Messages > 40 || a.endsWith(lines(100, 110)) })
+	if !a.endsWith(lines(100, 110)) {
 		t.Error("lines 100 to 110 do not come")
 	}
 }
@@ -421,7 +421,7 @@ func TestADamagedBackupBeforeAnEmptyLiveFileStopsNothing(t *testing.T) {
 	a.rotate()
 	a.damage()
 	a.engine.put(message(t, "rx", "j", 50, lines(50, 60), none))
-	a.run(func(Figures) bool { return fileHasSuffix(a, "rx", lines(50, 60)) })
+	a.run(func(Figures) bool { return a.endsWith(lines(50, 60)) })
 }
 
 func TestAPlaceInADamagedBackupIsFoundAnew(t *testing.T) {
@@ -437,7 +437,7 @@ func TestAPlaceInADamagedBackupIsFoundAnew(t *testing.T) {
 	a.damage()
 	a.engine.put(message(t, "rx", "j", 60, lines(60, 70), none))
 	live := filepath.Join(a.dir, "rx", "messages.journal")
-	a.run(func(Figures) bool { return fileHasSuffix(a, "rx", lines(60, 70)) })
+	a.run(func(Figures) bool { return a.endsWith(lines(60, 70)) })
 	if text, err := os.ReadFile(live); err != nil || !bytes.Equal(text, lines(50, 70)) {
 		t.Errorf("the live file holds\n%s%v", text, err)
 	}
