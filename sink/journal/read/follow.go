@@ -151,6 +151,7 @@ func (f *Follower) Read(ctx context.Context, b *Block) error {
 		b.Path = f.files[0].Path
 		err := f.lines.next(b)
 		if err == nil {
+			f.files[0].identifyBy(b)
 			b.start = f.files[0].at(b.Offset)
 		} else if err == io.EOF {
 			err = f.end(ctx, b)
@@ -296,8 +297,9 @@ func (f *Follower) checkCut(b *Block) error {
 	position := f.lines.offset + int64(len(f.lines.rest))
 	same := cur.fingerprint.hash == 0 || first == cur.fingerprint
 	if first != cur.fingerprint {
+		f.chain.settle(cur, true) // A copy that was made of it before it was cut is no news,
 		cur.fingerprint = first
-		f.chain.settle(cur, true) // A copy that was made of it before it was cut is no news.
+		f.chain.settle(cur, true) // nor is one that is made now.
 	}
 	if same && info.Size() >= position {
 		return nil

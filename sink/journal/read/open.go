@@ -146,6 +146,13 @@ func (f *file) identify() {
 	}
 }
 
+// identifyBy is identify by what was read: the file may have been cut since.
+func (f *file) identifyBy(b *Block) {
+	if f.plain && f.fingerprint.hash == 0 && b.Offset == 0 && len(b.Data) > 0 {
+		f.fingerprint = readFingerprint(bytes.NewReader(b.Data), true)
+	}
+}
+
 // at is the position of an offset in f.
 func (f *file) at(offset int64) Cursor {
 	f.identify()

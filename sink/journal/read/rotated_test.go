@@ -271,23 +271,25 @@ func TestFollowGivesEachLineOnceWhileLogrotateRotates(t *testing.T) {
 		f.wantNoMore(t)
 	})
 	followWhile(t, "by copies, and truncates", func(t *testing.T, f *following, dir, live string) {
-		for n := 20; n < 50; n += 10 {
+		n := 20
+		for day := range 20 {
 			data, err := os.ReadFile(live)
 			if err != nil {
 				t.Fatal(err)
 			}
-			write(t, fmt.Sprintf("%s-202403%02d", live, n), data)
+			write(t, live+start.AddDate(0, 0, day).Format("-20060102"), data)
 			truncatePath(t, live, 0)
 			f.wantFault(t, ErrTruncated)
 			appendTo(t, live, entryLines(n, n+10))
 			f.want(t, n, n+10)
+			n += 10
 		}
 		rename(t, live, filepath.Join(dir, backup(50)))
-		write(t, live, entryLines(50, 60))
-		f.want(t, 50, 60)
+		write(t, live, entryLines(n, n+10))
+		f.want(t, n, n+10)
 		shift(t, live)
-		write(t, live, entryLines(60, 70))
-		f.want(t, 60, 70)
+		write(t, live, entryLines(n+10, n+20))
+		f.want(t, n+10, n+20)
 		f.wantNoMore(t)
 	})
 	followWhile(t, "a copy is made of an old file", func(t *testing.T, f *following, dir, live string) {
