@@ -2,12 +2,11 @@
 package main
 
 import (
-	"context"
 	"os"
 
 	"hbjournal/config/cli"
 )
 
 func main() {
-	os.Exit(cli.Run(context.Background(), os.Args[1:], cli.System()))
+	os.Exit(cli.Main())
 }

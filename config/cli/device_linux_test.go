@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -154,6 +156,19 @@ func TestDiskThatDoesNotAnswerHoldsUpNothingElse(t *testing.T) {
 	w.wantAll(t, 2100)
 }
 
+// waitsForDisk reports whether a thread of the daemon is in the kernel and cannot be interrupted.
+func (v *victim) waitsForDisk(t *testing.T) bool {
+	t.Helper()
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", v.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(tasks, func(path string) bool {
+		stat, _ := os.ReadFile(path) // The thread may have ended.
+		return strings.Contains(string(stat), ") D ")
+	})
+}
+
 func TestDaemonEndsInTimeThoughTheDiskDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	_, mountPoint := ext4(t)
@@ -162,6 +177,7 @@ func TestDaemonEndsInTimeThoughTheDiskDoesNotAnswer(t *testing.T) {
 	tool(t, "fsfreeze", "-f", mountPoint)
 	thaw := func() { _ = exec.Command("fsfreeze", "-u", mountPoint).Run() }
 	defer thaw()
+	eventually(t, "a sign of life waits for the disk", func() bool { return v.waitsForDisk(t) })
 	l.send(100)
 	v.untilReceived(t, 100)
 	begin := time.Now()

@@ -19,7 +19,7 @@ func eachCommand(t *testing.T, test func(t *testing.T, cmd *cobra.Command)) {
 			}
 		}
 	}
-	visit(newRoot(System()))
+	visit(newRoot(system()))
 }
 
 func TestHelpFitsEightyColumns(t *testing.T) {
@@ -36,7 +36,7 @@ func TestHelpFitsEightyColumns(t *testing.T) {
 }
 
 func TestEveryCommandIsInAGroupOfTheHelp(t *testing.T) {
-	help := helpOf(newRoot(System()))
+	help := helpOf(newRoot(system()))
 	if strings.Contains(help, "\nOthers:\n") {
 		t.Errorf("got commands outside of the groups, want each in one:\n%s", help)
 	}

@@ -157,7 +157,7 @@ func startLog(t *testing.T, path string) *daemonLog {
 	t.Helper()
 	cfg := config.Default()
 	cfg.JournalDir, cfg.LogFile, cfg.LogMaxSize = filepath.Join(t.TempDir(), "journal"), path, config.MiB
-	log, err := openLog(cfg, System())
+	log, err := openLog(cfg, system())
 	do(t, err)
 	t.Cleanup(func() { log.Close() })
 	return log

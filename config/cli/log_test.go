@@ -54,7 +54,7 @@ func TestLogFileRotatesBySizeAndKeepsItsBackups(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made")
 	cfg := config.Default()
 	cfg.LogFile, cfg.LogMaxSize = filepath.Join(dir, "hb.log"), config.MiB
-	log, err := openLog(cfg, System())
+	log, err := openLog(cfg, system())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -16,7 +15,7 @@ import (
 // TestMain runs the tests, or, in the processes that they start under the name hbjournal, the real program.
 func TestMain(m *testing.M) {
 	testscript.Main(leakChecked{m}, map[string]func(){
-		"hbjournal": func() { os.Exit(Run(context.Background(), os.Args[1:], System())) },
+		"hbjournal": func() { os.Exit(Main()) },
 	})
 }
 

@@ -77,7 +77,7 @@ func TestReadmeTableHasEveryCommand(t *testing.T) {
 		}
 		got = append(got, strings.Trim(strings.Split(row, "|")[1], " `"))
 	}
-	for _, c := range newRoot(System()).Commands() {
+	for _, c := range newRoot(system()).Commands() {
 		want = append(want, c.Name())
 	}
 	slices.Sort(got)

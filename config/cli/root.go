@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 
 	"github.com/caarlos0/env/v11"
@@ -32,8 +33,8 @@ type Env struct {
 	Environ        []string // "KEY=value", as os.Environ gives it
 }
 
-// System returns the Env of this process.
-func System() Env {
+// system returns the Env of this process.
+func system() Env {
 	return Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ()}
 }
 
@@ -46,6 +47,16 @@ const (
 	exitFailed = 1
 	exitUsage  = 2
 )
+
+// Main runs the command of this process's arguments and returns the exit code. It is called by main alone, at once: it keeps the main
+// thread free, since the kernel gives that the signals of a process. Else SIGTERM would wait as long as a write in that thread, and a
+// disk that does not answer would keep the daemon from ending.
+func Main() int {
+	runtime.LockOSThread()
+	code := make(chan int, 1)
+	go func() { code <- Run(context.Background(), os.Args[1:], system()) }()
+	return <-code
+}
 
 // Run runs the command that args name and returns the exit code. It returns when the command is done, or soon after
 // ctx is.
