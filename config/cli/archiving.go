@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"hbjournal/config"
 	"hbjournal/config/cli/status"
@@ -99,8 +100,9 @@ func (a *archiving) parts(requests <-chan os.Signal) parts {
 	if a.status != nil {
 		all.add("status", a.status)
 	}
-	all.add("archive", archivePart{a.archiver})
-	all.add("signals", &obeying{requests: requests, journal: a.archiver, encrypter: a.encrypter, log: a.log})
+	timeout := time.Duration(a.cfg.ShutdownTimeout)
+	all.addFor(timeout, "archive", archivePart{a.archiver})
+	all.addFor(timeout/4, "signals", &obeying{requests: requests, journal: a.archiver, encrypter: a.encrypter, log: a.log})
 	return all
 }
 

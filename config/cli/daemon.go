@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -168,17 +169,18 @@ func (d *daemon) abandon() error {
 // came in is written, and until all that is done the status can be asked for.
 func (d *daemon) parts(requests <-chan os.Signal) parts {
 	var all parts
+	patience := time.Duration(d.cfg.ShutdownTimeout) / 4
 	if d.status != nil {
 		all.add("status", d.status)
 	}
 	if len(d.outputs) > 0 {
-		all.add("outputs", shipping{d.outputs, d.log.Logger})
+		all.addFor(patience, "outputs", shipping{d.outputs, d.log.Logger})
 	}
 	if d.journal != nil {
 		all.add("journal", writing{d.journal, d.cfg.ShutdownTimeout})
 	}
 	if d.life != nil {
-		all.add("life", living{d.life, d.log.Logger})
+		all.addFor(patience, "life", living{d.life, d.log.Logger})
 	}
 	all.add("listener", receiving{d.listener, d.appender()})
 	all.add("summary", summing{func() status.Ledger { return d.snapshot().Ledger }, d.listener.TakeHosts, d.log.Logger})
@@ -186,7 +188,7 @@ func (d *daemon) parts(requests <-chan os.Signal) parts {
 	if d.journal != nil {
 		obeys.journal = d.journal
 	}
-	all.add("signals", obeys)
+	all.addFor(patience, "signals", obeys)
 	return all
 }
 

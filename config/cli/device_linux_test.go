@@ -170,6 +170,13 @@ func (v *victim) waitsForDisk(t *testing.T) bool {
 }
 
 func TestDaemonEndsInTimeThoughTheDiskDoesNotAnswer(t *testing.T) {
+	for name, request := range map[string]string{"while it writes": "", "while it rotates": "USR1", "while it reopens": "HUP"} {
+		t.Run(name, func(t *testing.T) { endsInTime(t, request) })
+	}
+}
+
+// endsInTime has the daemon end beside a disk that does not answer, after another request that waits for it.
+func endsInTime(t *testing.T, request string) {
 	t.Parallel()
 	_, mountPoint := ext4(t)
 	v := startVictim(t, filepath.Join(mountPoint, "journal"), "SHUTDOWN_TIMEOUT=2s")
@@ -180,6 +187,9 @@ func TestDaemonEndsInTimeThoughTheDiskDoesNotAnswer(t *testing.T) {
 	eventually(t, "a sign of life waits for the disk", func() bool { return v.waitsForDisk(t) })
 	l.send(100)
 	v.untilReceived(t, 100)
+	if request != "" {
+		signalTo(t, v, request)
+	}
 	begin := time.Now()
 	if err := v.cmd.Process.Signal(signals()["TERM"]); err != nil {
 		t.Fatal(err)

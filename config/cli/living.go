@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -47,25 +45,9 @@ type living struct {
 	log    zerolog.Logger
 }
 
-// lastSign is how long the sign that the daemon ends may take.
-const lastSign = time.Second
-
-// Serve implements part. The journal is closed after it: a disk that does not answer holds it up for a moment only, and keeps the
-// goroutine that waits for it until the process is gone.
+// Serve implements part.
 func (l living) Serve(ctx context.Context) error {
-	ended := make(chan error, 1)
-	go func() { ended <- l.keeper.Serve(ctx) }()
-	var err error
-	select {
-	case err = <-ended:
-	case <-ctx.Done():
-		select {
-		case err = <-ended:
-		case <-time.After(lastSign):
-			err = fmt.Errorf("give a sign of life: no answer from the disk within %v", lastSign)
-		}
-	}
-	if err != nil {
+	if err := l.keeper.Serve(ctx); err != nil {
 		l.log.Warn().Err(err).Msg("the journal does not say until when the daemon listened; hosts may be taken for silent that were not heard")
 	}
 	return nil

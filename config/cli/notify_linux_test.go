@@ -91,7 +91,7 @@ func notify(t *testing.T, n *notifying) (stop func() error) {
 	if n.status == nil {
 		n.status = func() string { return "well" }
 	}
-	return namedPart{"notify", n}.start(n.log)
+	return namedPart{name: "notify", part: n}.start(n.log)
 }
 
 func TestWatchdogGetsNoSignWhileWritingHangs(t *testing.T) {

@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -11,7 +13,7 @@ import (
 // part is one of the things that a daemon does beside the others. What it needs is open already when it is made, so that
 // what cannot work is an error of the start.
 type part interface {
-	// Serve works until ctx is done. Then it ends what it has begun, within a time that it bounds itself, and returns
+	// Serve works until ctx is done. Then it ends what it has begun, within a time that it or addFor bounds, and returns
 	// when that is done and what it holds is free. A part that cannot go on returns its error earlier, and the others
 	// go on without it.
 	Serve(ctx context.Context) error
@@ -21,12 +23,18 @@ type part interface {
 type namedPart struct {
 	name string
 	part
+	patience time.Duration // how long its end may take; 0: it bounds that itself
 }
 
 // parts are those of one daemon, in the order in which they start. What others lean on stands before them.
 type parts []namedPart
 
-func (p *parts) add(name string, part part) { *p = append(*p, namedPart{name, part}) }
+func (p *parts) add(name string, part part) { *p = append(*p, namedPart{name: name, part: part}) }
+
+// addFor adds a part that waits for a disk, which may never answer. After patience it is left to the end of the process.
+func (p *parts) addFor(patience time.Duration, name string, part part) {
+	*p = append(*p, namedPart{name, part, patience})
+}
 
 // start has all of them serve, each on a goroutine of its own. The returned function stops them from the last to the
 // first, each when those behind it have ended, and returns what went wrong in that.
@@ -59,6 +67,14 @@ func (p namedPart) start(log zerolog.Logger) (stop func() error) {
 	}()
 	return func() error {
 		cancel()
-		return <-ended
+		if p.patience == 0 {
+			return <-ended
+		}
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(p.patience):
+			return fmt.Errorf("stop %s: no end within %v: does the disk answer?", p.name, p.patience)
+		}
 	}
 }

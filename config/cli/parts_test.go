@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -46,6 +47,29 @@ func TestPartsStopFromTheLastToTheFirstEachWhenThoseBehindItHaveEnded(t *testing
 	if want := "listener could not stop cleanly\njournal could not stop cleanly\nstatus could not stop cleanly"; err == nil || err.Error() != want {
 		t.Errorf("error: got %v, want %s", err, want)
 	}
+}
+
+func TestAPartThatADiskKeepsFromEndingKeepsNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answer := make(chan struct{})
+		defer close(answer)
+		ended := false
+		var all parts
+		all.add("journal", partFunc(func(ctx context.Context) error {
+			<-ctx.Done()
+			ended = true
+			return nil
+		}))
+		all.addFor(time.Second, "life", partFunc(func(context.Context) error {
+			<-answer
+			return nil
+		}))
+		began := time.Now()
+		err := all.start(zerolog.Nop())()
+		if took := time.Since(began); !ended || took != time.Second || err == nil || !strings.Contains(err.Error(), "stop life: no end within 1s") {
+			t.Errorf("got %v after %v, the other one ended: %v", err, took, ended)
+		}
+	})
 }
 
 func TestPartThatFailsIsToldToTheLogAtOnceAndTheOthersGoOn(t *testing.T) {

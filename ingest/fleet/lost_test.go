@@ -6,14 +6,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"filippo.io/age"
-
-	"hbjournal/sink/crypt"
 	"hbjournal/sink/journal/read"
 	"hbjournal/sink/rotate"
 )
@@ -193,18 +189,7 @@ func (a *archive) rotate() {
 }
 
 func TestWhatStandsBehindThePlaceMayBeCompressedOrEncrypted(t *testing.T) {
-	identity, err := age.GenerateX25519Identity()
-	if err != nil {
-		t.Fatal(err)
-	}
-	recipients, err := crypt.ParseRecipients([]string{identity.Recipient().String()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	identities, err := crypt.ReadIdentities([]string{"-"}, strings.NewReader(identity.String()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	recipients, identities := ageKeys(t)
 	f := func(encrypt rotate.Encrypter, more int, killed, rotated bool) {
 		t.Helper()
 		a := newArchive(t)

@@ -380,7 +380,9 @@ func TestACopyIsVerifiedAfterTheArchivesOwnPruning(t *testing.T) {
 	}
 }
 
-func TestAnEncryptedCopyIsVerifiedAfterPruning(t *testing.T) {
+// ageKeys are those that encrypt for one identity, and that.
+func ageKeys(t *testing.T) (*crypt.Recipients, *crypt.Identities) {
+	t.Helper()
 	identity, err := age.GenerateX25519Identity()
 	if err != nil {
 		t.Fatal(err)
@@ -393,6 +395,11 @@ func TestAnEncryptedCopyIsVerifiedAfterPruning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return recipients, identities
+}
+
+func TestAnEncryptedCopyIsVerifiedAfterPruning(t *testing.T) {
+	recipients, identities := ageKeys(t)
 	r := newSealedReceiver(t)
 	r.written(6, 200)
 	all := r.lines()
